@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every field: name, where its value stands, what it means. plugin_get_fields, docs/fields.md, the dispatch
+// and the tests come from this table. To add a field, add a row.
+import { Argument, Field, keyed, list, listOf, single, text } from './field';
+import {
+  readAnyPrivileged,
+  readEffectiveGroup,
+  readEffectiveUser,
+  readHostPathMatch,
+  readHostPorts,
+  readJoined,
+  readRepository,
+  readVolumeTypes,
+} from './pod';
+import {
+  readGroupNames,
+  readQualifiedServiceAccounts,
+  readServiceAccountNames,
+  readTrue,
+  readUserNames,
+} from './rbac';
+import { readPointer } from './pointer';
+import { readPodName } from './target';
+import { readUriParameter } from './uri';
+
+const SPEC = 'requestObject.spec.';
+const SUBJECTS = 'requestObject.subjects[]';
+
+function annotation(name: string, key: string, description: string): Field {
+  return text(name, "annotations.'" + key + "'", description);
+}
+
+/** The fields that exist for containers, initContainers and ephemeralContainers alike. */
+function containerFields(kind: string): Field[] {
+  const name = 'ka.req.pod.' + kind + '.';
+  const each = SPEC + kind + '[i]';
+  const context = each + '.securityContext.';
+  const fields = [
+    list(name + 'name', each + '.name', 'Names of the ' + kind),
+    list(name + 'image', each + '.image', 'Images of the ' + kind + ', with tag or digest'),
+    listOf(
+      name + 'image.repository',
+      each + '.image',
+      readRepository,
+      'Image repositories of the ' + kind + ', with the registry, without tag and digest',
+    ),
+    listOf(
+      name + 'command',
+      each + '.command',
+      readJoined,
+      'Command of each of the ' + kind + ', its words joined by spaces',
+    ),
+    listOf(
+      name + 'args',
+      each + '.args',
+      readJoined,
+      'Arguments of each of the ' + kind + ', joined by spaces',
+    ),
+    list(
+      name + 'privileged',
+      context + 'privileged',
+      'Value of the privileged flag of the ' + kind + ' that set it',
+    ),
+    list(
+      name + 'allow_privilege_escalation',
+      context + 'allowPrivilegeEscalation',
+      'Value of allowPrivilegeEscalation of the ' + kind + ' that set it',
+    ),
+    list(
+      name + 'read_only_fs',
+      context + 'readOnlyRootFilesystem',
+      'Value of readOnlyRootFilesystem of the ' + kind + ' that set it',
+    ),
+    list(name + 'run_as_user', context + 'runAsUser', 'User id that the ' + kind + ' ask for'),
+    list(name + 'run_as_group', context + 'runAsGroup', 'Group id that the ' + kind + ' ask for'),
+    listOf(
+      name + 'eff_run_as_user',
+      each,
+      readEffectiveUser,
+      'User id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
+    ),
+    listOf(
+      name + 'eff_run_as_group',
+      each,
+      readEffectiveGroup,
+      'Group id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
+    ),
+    list(name + 'proc_mount', context + 'procMount', 'Type of /proc mount that the ' + kind + ' ask for'),
+    list(
+      name + 'add_capabilities',
+      context + 'capabilities.add[]',
+      'Capabilities that the ' + kind + ' add, one entry each',
+    ),
+  ];
+  if (kind != 'ephemeralContainers') {
+    fields.push(
+      listOf(
+        name + 'host_port',
+        each + '.ports[]',
+        readHostPorts,
+        'Ports of the host that the ' +
+          kind +
+          ' use; all container ports when the pod is on the host network',
+      ),
+    );
+  }
+  return fields;
+}
+
+const event: Field[] = [
+  text('ka.auditid', 'auditID', 'Unique id of the request, the same at each of its stages'),
+  text(
+    'ka.stage',
+    'stage',
+    'Stage of the request: RequestReceived, ResponseStarted, ResponseComplete or Panic',
+  ),
+  annotation(
+    'ka.auth.decision',
+    'authorization.k8s.io/decision',
+    'Decision of the authorizer: allow or forbid',
+  ),
+  annotation('ka.auth.reason', 'authorization.k8s.io/reason', 'Reason that the authorizer gives'),
+  annotation(
+    'ka.auth.openshift.decision',
+    'authentication.openshift.io/decision',
+    'Decision of the OpenShift authenticator',
+  ),
+  annotation(
+    'ka.auth.openshift.username',
+    'authentication.openshift.io/username',
+    'User name that the OpenShift authenticator saw',
+  ),
+  annotation(
+    'ka.validations.admission.policy.failure',
+    'validation.policy.admission.k8s.io/validation_failure',
+    'Failed validations of ValidatingAdmissionPolicies, as JSON',
+  ),
+  annotation(
+    'ka.security.pod.violations',
+    'pod-security.kubernetes.io/audit-violations',
+    'Pod security standards that the pod violates',
+  ),
+  text('ka.user.name', 'user.username', 'User who made the request'),
+  list('ka.user.groups', 'user.groups[]', 'Groups of the user'),
+  text('ka.impuser.name', 'impersonatedUser.username', 'User whom the user impersonates'),
+  text('ka.verb', 'verb', 'Verb of the request: get, list, watch, create, update, patch, delete …'),
+  text('ka.uri', 'requestURI', 'Path and query of the request'),
+  keyed(
+    'ka.uri.param',
+    'requestURI',
+    readUriParameter,
+    'First value of the query parameter in the brackets, e.g. ka.uri.param[command]',
+  ),
+  text('ka.target.name', 'objectRef.name', 'Name of the object'),
+  text('ka.target.namespace', 'objectRef.namespace', 'Namespace of the object'),
+  text('ka.target.resource', 'objectRef.resource', 'Resource of the object, e.g. pods'),
+  text('ka.target.subresource', 'objectRef.subresource', 'Subresource of the object, e.g. exec'),
+  single(
+    'ka.target.pod.name',
+    'responseObject.metadata.name',
+    readPodName,
+    'Name of the pod, from the response (generated names) or the path; also for pods/exec and the like',
+  ),
+  text('ka.useragent', 'userAgent', 'User agent of the client'),
+  list('ka.sourceips', 'sourceIPs[i]', 'Addresses that the request came from and was forwarded by'),
+  annotation('ka.cluster.name', 'cluster_name', 'Name of the cluster'),
+  text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
+  text('ka.response.code', 'responseStatus.code', 'HTTP status of the response'),
+  text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),
+  keyed(
+    'ka.value',
+    '',
+    readPointer,
+    'Any value of the event, by the JSON pointer in the brackets, e.g. ka.value[/requestObject/spec/tls]',
+  ),
+];
+
+const binding: Field[] = [
+  list('ka.req.binding.subjects', SUBJECTS, 'Subjects of a (Cluster)RoleBinding, each as JSON'),
+  listOf('ka.req.binding.subjects.user_names', SUBJECTS, readUserNames, 'Users of the binding'),
+  listOf(
+    'ka.req.binding.subjects.serviceaccount_names',
+    SUBJECTS,
+    readServiceAccountNames,
+    'Service accounts of the binding',
+  ),
+  listOf(
+    'ka.req.binding.subjects.serviceaccount_ns_names',
+    SUBJECTS,
+    readQualifiedServiceAccounts,
+    'Service accounts of the binding as namespace:name',
+  ),
+  listOf('ka.req.binding.subjects.group_names', SUBJECTS, readGroupNames, 'Groups of the binding'),
+  keyed(
+    'ka.req.binding.subject.has_name',
+    'requestObject.subjects',
+    readTrue,
+    'Always true; kept for rules of the official plugin',
+  ),
+  text('ka.req.binding.role', 'requestObject.roleRef.name', 'Role that the binding grants'),
+];
+
+const objects: Field[] = [
+  text('ka.req.configmap.name', 'objectRef.name', 'Name of the config map (of any object)'),
+  text('ka.req.configmap.obj', 'requestObject.data', 'Data of the config map, as JSON'),
+  list('ka.req.role.rules', 'requestObject.rules[]', 'Rules of a (Cluster)Role, each as JSON'),
+  list('ka.req.role.rules.apiGroups', 'requestObject.rules[i].apiGroups[]', 'API groups of the rules'),
+  list(
+    'ka.req.role.rules.nonResourceURLs',
+    'requestObject.rules[i].nonResourceURLs[]',
+    'Non-resource URLs of the rules',
+  ),
+  list('ka.req.role.rules.verbs', 'requestObject.rules[i].verbs[]', 'Verbs of the rules'),
+  list('ka.req.role.rules.resources', 'requestObject.rules[i].resources[]', 'Resources of the rules'),
+  text('ka.req.service.type', SPEC + 'type', 'Type of the service, e.g. NodePort'),
+  list('ka.req.service.ports', SPEC + 'ports[i]', 'Ports of the service, each as JSON'),
+];
+
+const pod: Field[] = [
+  text('ka.req.container.image', SPEC + 'containers[0].image', 'Image of the first container'),
+  single(
+    'ka.req.container.image.repository',
+    SPEC + 'containers[0].image',
+    readRepository,
+    'Image repository of the first container, with the registry, without tag and digest',
+  ),
+  text('ka.req.container.host_network', SPEC + 'hostNetwork', 'Same as ka.req.pod.host_network'),
+  single(
+    'ka.req.container.privileged',
+    SPEC + 'containers',
+    readAnyPrivileged,
+    'Whether any of the containers is privileged',
+  ),
+  text('ka.req.pod.host_ipc', SPEC + 'hostIPC', "Value of the pod's hostIPC"),
+  text('ka.req.pod.host_network', SPEC + 'hostNetwork', "Value of the pod's hostNetwork"),
+  text('ka.req.pod.host_pid', SPEC + 'hostPID', "Value of the pod's hostPID"),
+  text('ka.req.pod.run_as_user', SPEC + 'securityContext.runAsUser', 'User id of the pod'),
+  text('ka.req.pod.run_as_group', SPEC + 'securityContext.runAsGroup', 'Group id of the pod'),
+  text('ka.req.pod.fs_group', SPEC + 'securityContext.fsGroup', 'Group id that owns the volumes'),
+  list(
+    'ka.req.pod.supplemental_groups',
+    SPEC + 'securityContext.supplementalGroups[]',
+    'Supplemental group ids of the pod',
+  ),
+  list('ka.req.pod.volumes.hostpath', SPEC + 'volumes[i].hostPath.path', 'Host paths that the pod mounts'),
+  keyed(
+    'ka.req.volume.hostpath',
+    SPEC + 'volumes[].hostPath.path',
+    readHostPathMatch,
+    'Whether the pod mounts the host path in the brackets; a * at its end stands for anything',
+  ),
+  list(
+    'ka.req.pod.volumes.flexvolume_driver',
+    SPEC + 'volumes[i].flexVolume.driver',
+    'Drivers of the flex volumes',
+  ),
+  listOf('ka.req.pod.volumes.volume_type', SPEC + 'volumes[i]', readVolumeTypes, 'Types of the volumes'),
+];
+
+/** All fields; a field's id is its place here. */
+export const fields: Field[] = event
+  .concat(binding)
+  .concat(objects)
+  .concat(pod)
+  .concat(containerFields('containers'))
+  .concat(containerFields('initContainers'))
+  .concat(containerFields('ephemeralContainers'));
+
+/** The catalogue in the JSON of plugin_get_fields. */
+export function fieldsJson(): string {
+  const rows: string[] = [];
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i];
+    let row = '{"type": "string", "name": ' + quoted(field.name);
+    if (field.isList) row += ', "isList": true';
+    if (field.argument == Argument.Index) row += ', "arg": {"isIndex": true}';
+    if (field.argument == Argument.Key) row += ', "arg": {"isRequired": true, "isKey": true}';
+    rows.push(row + ', "desc": ' + quoted(field.description) + '}');
+  }
+  return '[' + rows.join(',\n') + ']';
+}
+
+/** A JSON string of a text that is ours: it holds no control characters. */
+export function quoted(text: string): string {
+  return '"' + text.replaceAll('\\', '\\\\').replaceAll('"', '\\"') + '"';
+}

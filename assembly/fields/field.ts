@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row of the catalogue, and the ways in which a field's values are read.
+import { Document, Node } from '../json/document';
+import { Path } from './path';
+import { addNode } from './values';
+
+/** What may stand in the brackets behind a field's name. */
+export const enum Argument {
+  None = 0,
+  /** A number, may be left out. */
+  Index = 1,
+  /** A text, must be there. */
+  Key = 2,
+}
+
+/** What a reader is asked: the event, and the argument in the brackets. */
+export class Question {
+  document!: Document;
+  event!: Node;
+  /** NO_INDEX when there is none. */
+  index: u64 = 0;
+  /** UTF-8 bytes; 0, 0 when there is none. */
+  key: usize = 0;
+  keyLength: u32 = 0;
+}
+
+/** Adds the values of `field` for the event of `question`; adds nothing when it has none. */
+export type Reader = (field: Field, question: Question) => void;
+
+export class Field {
+  /** Event and argument that `cached` answers, for fields asked without an argument. */
+  cachedFor: u32 = 0;
+  cached: u64 = 0;
+
+  constructor(
+    public readonly name: string,
+    public readonly isList: bool,
+    public readonly argument: Argument,
+    public readonly path: Path | null,
+    public readonly read: Reader,
+    public readonly description: string,
+  ) {}
+}
+
+/** One value at a path: a string's characters, anything else as compact JSON. */
+export function text(name: string, path: string, description: string): Field {
+  return new Field(name, false, Argument.None, new Path(path), readNodes, description);
+}
+
+/** All values at a path. `[i]` in the path makes the field take an index. */
+export function list(name: string, path: string, description: string): Field {
+  return listOf(name, path, readNodes, description);
+}
+
+/** All values at a path, each read by `read`. */
+export function listOf(name: string, path: string, read: Reader, description: string): Field {
+  const argument = path.includes('[i]') ? Argument.Index : Argument.None;
+  return new Field(name, true, argument, new Path(path), read, description);
+}
+
+/** One value that needs code of its own; `path` says where that code looks. */
+export function single(name: string, path: string, read: Reader, description: string): Field {
+  return new Field(name, false, Argument.None, new Path(path), read, description);
+}
+
+/** One value that depends on a text in the brackets. */
+export function keyed(name: string, path: string, read: Reader, description: string): Field {
+  return new Field(name, false, Argument.Key, new Path(path), read, description);
+}
+
+export function readNodes(field: Field, question: Question): void {
+  visit(field, question, addNode);
+}
+
+/** Calls `visitor` for every value at the field's path. */
+export function visit(
+  field: Field,
+  question: Question,
+  visitor: (document: Document, node: Node) => void,
+): void {
+  field.path!.visit(question.document, question.event, question.index, visitor);
+}
+
+/** The value of a path without lists, or null. */
+export function valueAt(path: Path, question: Question): Node | null {
+  found = null;
+  path.visit(question.document, question.event, question.index, remember);
+  return found;
+}
+
+let found: Node | null = null;
+
+function remember(document: Document, node: Node): void {
+  if (!found) found = node;
+}

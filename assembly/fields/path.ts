@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a field's value stands in an event, as the catalogue writes it:
+//   user.username                     a member of a member
+//   annotations.'cluster_name'        a key in single quotes may contain dots
+//   spec.containers[].name            each element
+//   spec.containers[i].name           each element, or the one that the field's index argument picks
+//   spec.containers[0].image          the first element
+import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { Name } from '../json/name';
+
+const enum Mode {
+  Member = 0,
+  Each = 1,
+  Picked = 2,
+  First = 3,
+}
+
+class Step {
+  constructor(
+    public mode: Mode,
+    public key: Name | null,
+  ) {}
+}
+
+/** The index argument that a field was asked with, or none. */
+export const NO_INDEX: u64 = u64.MAX_VALUE;
+
+export type Visit = (document: Document, node: Node) => void;
+
+export class Path {
+  private steps: StaticArray<Step>;
+
+  constructor(text: string) {
+    this.steps = parse(text);
+  }
+
+  /**
+   * Calls `visit` for every value that is there and not null. `index` picks one element where the path says
+   * [i]. An object where a list should be counts as its only element, as in the official plugin; any
+   * other value there, or a body that is not JSON, has no values.
+   */
+  visit(document: Document, from: Node, index: u64, visit: Visit): void {
+    this.walk(document, from, 0, index, visit);
+  }
+
+  private walk(document: Document, from: Node, first: i32, index: u64, visit: Visit): void {
+    let node = from;
+    for (let i = first; i < this.steps.length; i++) {
+      const step = this.steps[i];
+      if (step.mode == Mode.Member) {
+        const key = step.key!;
+        const found = document.member(node, key.address, key.length);
+        if (!found) return;
+        node = found;
+        continue;
+      }
+      const list = document.indexed(node);
+      if (!list) return;
+      if (list.kind == Kind.Array) {
+        this.walkElements(document, list, i, index, visit);
+        return;
+      }
+      if (list.kind != Kind.Object) return;
+    }
+    if (node.kind != Kind.Null) visit(document, node);
+  }
+
+  private walkElements(document: Document, list: Node, step: i32, index: u64, visit: Visit): void {
+    const mode = this.steps[step].mode;
+    const wanted = mode == Mode.First ? 0 : mode == Mode.Picked ? index : NO_INDEX;
+    const end = endOf(list);
+    let number: u64 = 0;
+    for (let at = firstOf(list); at < end; number++) {
+      const element = changetype<Node>(at);
+      if (wanted == NO_INDEX || number == wanted) this.walk(document, element, step + 1, index, visit);
+      at += element.span;
+    }
+  }
+}
+
+function parse(text: string): StaticArray<Step> {
+  const steps: Step[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const char = text.charCodeAt(at);
+    if (char == 0x2e) {
+      at++;
+    } else if (char == 0x5b) {
+      const close = text.indexOf(']', at);
+      const inside = text.substring(at + 1, close);
+      steps.push(new Step(inside == '' ? Mode.Each : inside == 'i' ? Mode.Picked : Mode.First, null));
+      at = close + 1;
+    } else if (char == 0x27) {
+      const close = text.indexOf("'", at + 1);
+      steps.push(new Step(Mode.Member, new Name(text.substring(at + 1, close))));
+      at = close + 1;
+    } else {
+      let end = at;
+      while (end < text.length && text.charCodeAt(end) != 0x2e && text.charCodeAt(end) != 0x5b) end++;
+      steps.push(new Step(Mode.Member, new Name(text.substring(at, end))));
+      at = end;
+    }
+  }
+  return StaticArray.fromArray(steps);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Readers for pods: containers, their images, ports and users, volumes.
+import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { Name } from '../json/name';
+import { writeValue, unescape, valueCapacity } from '../json/text';
+import { Field, Question, valueAt, visit } from './field';
+import { Path } from './path';
+import { addBool, addCopy, addNode, addWritten, arena } from './values';
+
+const NAME = new Name('name');
+const SECURITY_CONTEXT = new Name('securityContext');
+const PRIVILEGED = new Name('privileged');
+const RUN_AS_USER = new Name('runAsUser');
+const RUN_AS_GROUP = new Name('runAsGroup');
+const HOST_PORT = new Name('hostPort');
+const CONTAINER_PORT = new Name('containerPort');
+const HOST_NETWORK = new Path('requestObject.spec.hostNetwork');
+const POD_RUN_AS_USER = new Path('requestObject.spec.securityContext.runAsUser');
+const POD_RUN_AS_GROUP = new Path('requestObject.spec.securityContext.runAsGroup');
+const VOLUMES = new Path('requestObject.spec.volumes');
+const ZERO = memory.data<u8>([0x30, 0]);
+
+function memberOf(document: Document, node: Node, name: Name): Node | null {
+  const value = document.member(node, name.address, name.length);
+  return value && value.kind != Kind.Null ? value : null;
+}
+
+/** The elements of each list at the path, joined by a space: a command as it is typed. */
+export function readJoined(field: Field, question: Question): void {
+  visit(field, question, addJoined);
+}
+
+function addJoined(document: Document, node: Node): void {
+  if (node.kind != Kind.Array) return;
+  const capacity = valueCapacity(node) + 1;
+  const out = arena.alloc(capacity);
+  let length: u32 = 0;
+  const end = endOf(node);
+  for (let at = firstOf(node); at < end;) {
+    const element = changetype<Node>(at);
+    if (at != firstOf(node)) store<u8>(out + length++, 0x20);
+    length += writeValue(document.text, element, out + length);
+    at += element.span;
+  }
+  arena.trim(capacity, length + 1);
+  addWritten(out, length, 0, 0);
+}
+
+/** The repository of each image at the path: without tag and digest; a registry's port stays. */
+export function readRepository(field: Field, question: Question): void {
+  visit(field, question, addRepository);
+}
+
+function addRepository(document: Document, node: Node): void {
+  const capacity = valueCapacity(node) + 1;
+  const out = arena.alloc(capacity);
+  const length = repositoryLength(out, writeValue(document.text, node, out));
+  arena.trim(capacity, length + 1);
+  addWritten(out, length, 0, 0);
+}
+
+/** `[registry[:port]/]path[:tag][@digest]`: a colon behind the last slash begins the tag. */
+function repositoryLength(image: usize, length: u32): u32 {
+  let end: u32 = 0;
+  while (end < length && load<u8>(image + end) != 0x40) end++;
+  for (let at = end; at > 0; at--) {
+    const byte = load<u8>(image + at - 1);
+    if (byte == 0x2f) break;
+    if (byte == 0x3a) return at - 1;
+  }
+  return end;
+}
+
+/** Whether any container at the path is privileged; nothing when there is no list of containers. */
+export function readAnyPrivileged(field: Field, question: Question): void {
+  const containers = valueAt(field.path!, question);
+  if (!containers || containers.kind != Kind.Array) return;
+  const document = question.document;
+  const end = endOf(containers);
+  let any = false;
+  for (let at = firstOf(containers); at < end && !any; at += changetype<Node>(at).span) {
+    const context = memberOf(document, changetype<Node>(at), SECURITY_CONTEXT);
+    const privileged = context ? memberOf(document, context, PRIVILEGED) : null;
+    any = privileged != null && privileged.kind == Kind.True;
+  }
+  addBool(any);
+}
+
+// What the visitors below need to know of the pod around a container.
+let podValue: Node | null = null;
+let wantedName: Name = RUN_AS_USER;
+let onHostNetwork = false;
+
+/** Whom each container runs as: its securityContext, else the pod's, else 0. */
+export function readEffectiveUser(field: Field, question: Question): void {
+  readEffective(field, question, POD_RUN_AS_USER, RUN_AS_USER);
+}
+
+export function readEffectiveGroup(field: Field, question: Question): void {
+  readEffective(field, question, POD_RUN_AS_GROUP, RUN_AS_GROUP);
+}
+
+function readEffective(field: Field, question: Question, podPath: Path, name: Name): void {
+  podValue = valueAt(podPath, question);
+  wantedName = name;
+  visit(field, question, addEffective);
+}
+
+function addEffective(document: Document, container: Node): void {
+  // An object in the containers' place is no list of containers: it runs as nobody.
+  if (container.kind != Kind.Object || container.keyEnd != 0) return;
+  const context = memberOf(document, container, SECURITY_CONTEXT);
+  const own = context ? memberOf(document, context, wantedName) : null;
+  const value = own ? own : podValue;
+  if (value) addNode(document, value);
+  else addWritten(ZERO, 1, 0, 0);
+}
+
+/** Each port's hostPort, else its containerPort where the pod shares the host's network. */
+export function readHostPorts(field: Field, question: Question): void {
+  const hostNetwork = valueAt(HOST_NETWORK, question);
+  onHostNetwork = hostNetwork != null && hostNetwork.kind == Kind.True;
+  visit(field, question, addHostPort);
+}
+
+function addHostPort(document: Document, port: Node): void {
+  const hostPort = memberOf(document, port, HOST_PORT);
+  const value = hostPort || !onHostNetwork ? hostPort : memberOf(document, port, CONTAINER_PORT);
+  if (value) addNode(document, value);
+}
+
+/** The types of each volume: its keys other than `name`. */
+export function readVolumeTypes(field: Field, question: Question): void {
+  visit(field, question, addKeys);
+}
+
+function addKeys(document: Document, volume: Node): void {
+  if (volume.kind != Kind.Object) return;
+  const end = endOf(volume);
+  for (let at = firstOf(volume); at < end; at += changetype<Node>(at).span) {
+    const member = changetype<Node>(at);
+    const key = document.text + member.keyStart;
+    const length = member.keyEnd - member.keyStart;
+    if (NAME.equals(key, length)) continue;
+    if (!member.keyEscaped) {
+      addCopy(key, length);
+      continue;
+    }
+    const out = arena.alloc(length + 1);
+    addWritten(out, unescape(key, key + length, out), 0, 0);
+  }
+}
+
+let pattern: usize = 0;
+let patternLength: u32 = 0;
+let matches = false;
+
+/** Whether some host path equals the key, or begins with it when the key ends in `*`. */
+export function readHostPathMatch(field: Field, question: Question): void {
+  if (!valueAt(VOLUMES, question)) return;
+  pattern = question.key;
+  patternLength = question.keyLength;
+  matches = false;
+  visit(field, question, matchHostPath);
+  addBool(matches);
+}
+
+function matchHostPath(document: Document, node: Node): void {
+  if (matches) return;
+  const capacity = valueCapacity(node) + 1;
+  const path = arena.alloc(capacity);
+  const length = writeValue(document.text, node, path);
+  arena.trim(capacity, 0);
+  const isPrefix = patternLength > 0 && load<u8>(pattern + patternLength - 1) == 0x2a;
+  const compared = isPrefix ? patternLength - 1 : patternLength;
+  if (isPrefix ? length < compared : length != compared) return;
+  matches = memory.compare(path, pattern, compared) == 0;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Kind, Node } from './tape';
+
+/** A key or word that we look for, as UTF-8 in memory of its own for ever. */
+export class Name {
+  readonly address: usize;
+  readonly length: u32;
+
+  constructor(text: string) {
+    const length = String.UTF8.byteLength(text);
+    const address = heap.alloc(length + 1);
+    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, address);
+    this.address = address;
+    this.length = length;
+  }
+
+  /** Whether `node` is a string of exactly these characters. */
+  is(text: usize, node: Node): bool {
+    if (node.kind != Kind.String || node.end - node.start != this.length) return false;
+    return memory.compare(text + node.start, this.address, this.length) == 0;
+  }
+
+  /** Whether the text of `node` begins with these characters. */
+  begins(text: usize, node: Node): bool {
+    if (node.end - node.start < this.length) return false;
+    return memory.compare(text + node.start, this.address, this.length) == 0;
+  }
+
+  /** Whether these bytes are the name. */
+  equals(address: usize, length: u32): bool {
+    return length == this.length && memory.compare(address, this.address, length) == 0;
+  }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tape: what the scanner found in a JSON text, as a row of nodes, each value's members or elements
+// behind it. A node holds offsets into the text, never copies of it.
+import { Block } from '../memory';
+
+/** Kind of a JSON value. */
+export const enum Kind {
+  String = 1,
+  Number = 2,
+  True = 3,
+  False = 4,
+  Null = 5,
+  Object = 6,
+  Array = 7,
+}
+
+/** One value, with its key if it is a member of an object. */
+@unmanaged
+export class Node {
+  /** The key's text between its quotes: offsets from the start of the JSON text. Both 0 for an element. */
+  keyStart: u32;
+  keyEnd: u32;
+  /** The value's text, a string's without its quotes: offsets from the start of the JSON text. */
+  start: u32;
+  end: u32;
+  /** Bytes of tape from this node to the next one beside it. */
+  span: u32;
+  kind: u8;
+  /** 1 when the key, or the string, contains a backslash. */
+  keyEscaped: u8;
+  escaped: u8;
+  /** 1 for an object or array whose inside was skipped: see lazy.ts. */
+  lazy: u8;
+}
+
+export const NODE_SIZE: u32 = offsetof<Node>();
+
+/** A tape, or several one behind the other. */
+export class Tape extends Block {
+  /** Bytes in use. */
+  top: u32 = 0;
+
+  clear(): void {
+    this.top = 0;
+  }
+}
+
+/** The node behind the last member or element of `node`. */
+export function endOf(node: Node): usize {
+  return changetype<usize>(node) + node.span;
+}
+
+/** The first member or element of `node`; there is one only below `endOf`. */
+export function firstOf(node: Node): usize {
+  return changetype<usize>(node) + NODE_SIZE;
+}
+
+/**
+ * The first member of an indexed object with this key, or null; `text` is where the JSON text starts. The
+ * first wins when a key is there twice, as in the official plugin. An escaped key matches no name that we
+ * look for: none contains a character that JSON must escape.
+ */
+export function member(node: Node, text: usize, key: usize, keyLength: u32): Node | null {
+  if (node.kind != Kind.Object) return null;
+  const end = endOf(node);
+  for (let at = firstOf(node); at < end;) {
+    const child = changetype<Node>(at);
+    if (child.keyEnd - child.keyStart == keyLength) {
+      if (memory.compare(text + child.keyStart, key, keyLength) == 0) return child;
+    }
+    at += child.span;
+  }
+  return null;
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// One plugin state: configuration, the open source, the batch that Falco has, the current event.
+import { Batch } from './audit/batch';
+import { Config } from './config/config';
+import { readConfig } from './config/config';
+import { Counter, counters } from './counters';
+import { forgetEvent } from './fields/extract';
+import { takeTextCount } from './log';
+import { openSource } from './sources/open';
+import { Poll, Source } from './sources/source';
+import { survivor } from './survivor';
+
+/** What nextBatch gives instead of a count of events. */
+export const TIMEOUT: i32 = -1;
+export const END: i32 = -2;
+
+/** How long next_batch waits for events: milliseconds. Falco handles its signals between two calls. */
+const PATIENCE: i32 = 30;
+/** Texts after which their garbage is collected. */
+const TEXTS_BETWEEN_COLLECTIONS: u32 = 256;
+
+const config = new Config();
+export const batch = new Batch();
+let source: Source | null = null;
+/** The reason of the last refusal. */
+export let lastError: string = '';
+let ended: bool = false;
+let texts: u32 = 0;
+
+/** Takes init_config (PADDING zero bytes behind it); false when it is refused: see lastError. */
+export function init(text: usize, length: u32): bool {
+  lastError = readConfig(text, length, config);
+  return lastError == '';
+}
+
+/** Opens a source; false when it is refused: see lastError. */
+export function open(params: string): bool {
+  close();
+  survivor.trapped = survivor.suspect;
+  survivor.suspect = 0;
+  const opened = openSource(params, config);
+  lastError = opened.problem;
+  source = opened.source;
+  ended = false;
+  if (!source) return false;
+  survivor.open = 1;
+  source!.handOver();
+  return true;
+}
+
+export function close(): void {
+  if (source) {
+    source!.close();
+    survivor.open = 0;
+    survivor.first = 0;
+    survivor.second = 0;
+    survivor.position = 0;
+    survivor.within = 0;
+  }
+  source = null;
+  forgetEvent();
+  batch.clear();
+}
+
+/** Fills the next batch: the number of its events, TIMEOUT or END. Before that, the last one is acknowledged. */
+export function nextBatch(): i32 {
+  const open = source;
+  if (!open || ended) return END;
+  collectGarbage();
+  forgetEvent();
+  batch.clear();
+  open.ack();
+  ended = open.poll(batch, PATIENCE) == Poll.End;
+  open.handOver();
+  if (batch.count == 0) return ended ? END : TIMEOUT;
+  batch.finish();
+  counters.add(Counter.EventsDelivered, batch.count);
+  counters.add(Counter.Batches, 1);
+  return batch.count;
+}
+
+/** Called where nothing on the stack refers to managed objects but through globals. */
+function collectGarbage(): void {
+  texts += takeTextCount();
+  if (texts < TEXTS_BETWEEN_COLLECTIONS) return;
+  texts = 0;
+  __collect();
+}
+
+export function progress(): u32 {
+  return source ? source!.progress() : 0;
+}
+
+export function progressText(): string {
+  return source ? source!.progressText() : '';
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files of a directory, in the order in which they were written.
+import * as host from '../host';
+import { FileKind, FileStat } from '../host';
+import { Severity, log } from '../log';
+import { errnoText, statPath } from './input';
+import { FileEntry } from './files';
+
+/** Files that are listed at most, and directories inside each other. */
+const MAX_FILES = 100_000;
+const MAX_DEPTH = 32;
+const NAME_SIZE = 4096;
+
+/**
+ * Lists the regular files below a directory by time of modification, then by path; `error` is -errno when
+ * the directory itself cannot be read. What cannot be read inside is logged and left out.
+ */
+export class Listing {
+  readonly entries: FileEntry[] = [];
+  error: i32 = 0;
+
+  constructor(path: string, recursive: bool) {
+    this.error = this.list(path.endsWith('/') ? path.substring(0, path.length - 1) : path, recursive, 0);
+    this.entries.sort(byTime);
+  }
+
+  private list(path: string, recursive: bool, depth: i32): i32 {
+    const bytes = String.UTF8.encode(path == '' ? '/' : path);
+    const dir = host.dirOpen(changetype<usize>(bytes), bytes.byteLength);
+    if (dir < 0) return dir;
+    const names: string[] = [];
+    const space = heap.alloc(NAME_SIZE);
+    let length = host.dirNext(dir, space, NAME_SIZE);
+    while (length > 0 && names.length < MAX_FILES) {
+      names.push(String.UTF8.decodeUnsafe(space, length));
+      length = host.dirNext(dir, space, NAME_SIZE);
+    }
+    heap.free(space);
+    host.dirClose(dir);
+    for (let i = 0; i < names.length; i++) this.add(path + '/' + names[i], recursive, depth);
+    return min(length, 0);
+  }
+
+  private add(path: string, recursive: bool, depth: i32): void {
+    if (this.entries.length == MAX_FILES) return;
+    const stat = new FileStat();
+    const result = statPath(path, stat);
+    if (result < 0) {
+      log(Severity.Warning, 'cannot look at "' + path + '": ' + errnoText(result) + '; it is left out');
+    } else if (stat.kind == FileKind.Regular) {
+      this.entries.push(new FileEntry(path, stat.size, stat.modified, stat.device, stat.inode));
+      if (this.entries.length == MAX_FILES) {
+        log(Severity.Warning, 'only the first ' + MAX_FILES.toString() + ' files are read');
+      }
+    } else if (stat.kind == FileKind.Directory && recursive) {
+      const error = depth == MAX_DEPTH ? -40 : this.list(path, true, depth + 1); // -ELOOP
+      if (error < 0) log(Severity.Warning, 'cannot list "' + path + '": ' + errnoText(error));
+    }
+  }
+}
+
+function byTime(a: FileEntry, b: FileEntry): i32 {
+  if (a.modified != b.modified) return a.modified < b.modified ? -1 : 1;
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cuts an input into lines. A line is a payload: it stays at its address until the next call of `fill`.
+import { Counter, counters } from '../counters';
+import { Reason, Severity, logLimited, mayLog } from '../log';
+import { Block, PADDING } from '../memory';
+import { Input } from './input';
+
+/** Bytes that are read at once: they stay in the second-level cache until they are scanned. */
+const CHUNK: u32 = 256 * 1024;
+
+export class Lines {
+  readonly input: Input = new Input();
+  /** The line that `next` found: address, bytes without its line break, and offset in the uncompressed text. */
+  line: usize = 0;
+  length: u32 = 0;
+  offset: u64 = 0;
+
+  private buffer: Block = new Block();
+  private from: u32 = 0; // where the unread text begins
+  private searched: u32 = 0; // up to where there is no line break
+  private filled: u32 = 0;
+  private bufferOffset: u64 = 0; // offset of the buffer's first byte in the text
+  private skipping: bool = false; // inside a line that is too long
+
+  /** What the file is called in messages. */
+  name: string = '';
+
+  constructor(private maxLine: u32) {}
+
+  close(): void {
+    this.input.close();
+    this.buffer.free();
+    this.begin(0);
+  }
+
+  /** Begins at `offset` bytes of the text of a file that was just opened there. */
+  begin(offset: u64): void {
+    this.from = 0;
+    this.searched = 0;
+    this.filled = 0;
+    this.bufferOffset = offset;
+    this.skipping = false;
+  }
+
+  /** Finds the next whole line; false when more must be read first. Empty lines are passed over. */
+  next(): bool {
+    while (true) {
+      const address = this.buffer.address;
+      const at = findLineBreak(address + this.searched, address + this.filled);
+      if (at == 0) {
+        this.searched = this.filled;
+        return false;
+      }
+      const start = this.from;
+      const end = u32(at - address);
+      const isWhole = !this.skipping;
+      if (isWhole && end - start > this.maxLine) this.tooLong();
+      this.skipping = false;
+      this.from = end + 1;
+      this.searched = end + 1;
+      if (isWhole && end > start && end - start <= this.maxLine) {
+        this.show(start, end);
+        return true;
+      }
+    }
+  }
+
+  /** Takes what stands behind the last line break as a line: the file has ended. False when it is nothing. */
+  takeRest(): bool {
+    const start = this.from;
+    const end = this.filled;
+    this.from = end;
+    this.searched = end;
+    if (this.skipping || start == end) {
+      this.skipping = false;
+      return false;
+    }
+    this.show(start, end);
+    return true;
+  }
+
+  private show(start: u32, end: u32): void {
+    this.line = this.buffer.address + start;
+    this.length = end - start;
+    this.offset = this.bufferOffset + start;
+  }
+
+  /** Offset of the first byte that no line was made of. */
+  position(): u64 {
+    return this.bufferOffset + this.from;
+  }
+
+  /** Bytes behind the last line break. */
+  restLength(): u32 {
+    return this.filled - this.from;
+  }
+
+  /** Reads more; the bytes read, 0 at the end for now, or -errno. */
+  fill(): i32 {
+    if (this.filled - this.from > this.maxLine) {
+      if (!this.skipping) this.tooLong();
+      this.skipping = true;
+      this.from = this.filled;
+    }
+    this.moveToFront();
+    const room = this.filled + CHUNK;
+    const address = this.buffer.reserve(room + PADDING);
+    const count = this.input.read(address + this.filled, i32(CHUNK));
+    if (count > 0) this.filled += count;
+    memory.fill(address + this.filled, 0, PADDING);
+    return count;
+  }
+
+  private moveToFront(): void {
+    if (this.from == 0) return;
+    const rest = this.filled - this.from;
+    memory.copy(this.buffer.address, this.buffer.address + this.from, rest);
+    this.bufferOffset += this.from;
+    this.filled = rest;
+    this.searched -= this.from;
+    this.from = 0;
+    if (rest == 0) this.buffer.shrink(4 * CHUNK);
+  }
+
+  private tooLong(): void {
+    counters.add(Counter.EventsReceived, 1);
+    counters.add(Counter.DroppedTooLarge, 1);
+    if (!mayLog(Reason.TooLarge)) return;
+    const where = ' at byte ' + this.position().toString() + ' of ' + this.name;
+    const limit = this.maxLine.toString() + ' bytes (webhookMaxBatchSize)';
+    logLimited(
+      Reason.TooLarge,
+      Severity.Warning,
+      'the line' + where + ' is longer than ' + limit + '; it is dropped',
+    );
+  }
+}
+
+/** The address of the first line break, or 0. Reads up to 15 bytes behind `end`. */
+function findLineBreak(at: usize, end: usize): usize {
+  const wanted = i8x16.splat(0x0a);
+  for (; at < end; at += 16) {
+    const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+    if (found != 0) {
+      at += usize(ctz(found));
+      return at < end ? at : 0;
+    }
+  }
+  return 0;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void *host_bytes(struct w2c_host *host, uint32_t at, uint32_t length) {
+    if ((uint64_t)at + length > host->memory->size)
+        wasm_rt_trap(WASM_RT_TRAP_OOB);
+    return host->memory->data + at;
+}
+
+bool host_text(struct w2c_host *host, uint32_t at, uint32_t length, char *out, size_t capacity) {
+    const char *text = host_bytes(host, at, length);
+    if (length >= capacity || memchr(text, 0, length) != NULL)
+        return false;
+    memcpy(out, text, length);
+    out[length] = 0;
+    return true;
+}
+
+int host_open_handle(struct w2c_host *host, struct handle handle) {
+    for (int number = 1; number < HOST_MAX_HANDLES; number++) {
+        if (host->handles[number].kind == HANDLE_FREE) {
+            host->handles[number] = handle;
+            return number;
+        }
+    }
+    return -EMFILE;
+}
+
+struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_kind kind) {
+    if (number >= HOST_MAX_HANDLES || host->handles[number].kind != kind)
+        wasm_rt_trap(WASM_RT_TRAP_OOB);
+    return &host->handles[number];
+}
+
+struct event_base *host_loop(struct w2c_host *host) {
+    if (host->loop == NULL)
+        host->loop = event_base_new();
+    return host->loop;
+}
+
+// Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: libevent writes without
+// MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it is
+// left alone.
+void host_run_loop(struct w2c_host *host, int flags) {
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    event_base_loop(host->loop, flags);
+    if (!sigismember(&pending, SIGPIPE)) {
+        const struct timespec none = {0, 0};
+        sigtimedwait(&pipe, NULL, &none);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void close_handle(struct handle *handle) {
+    switch (handle->kind) {
+    case HANDLE_FILE:
+        close(handle->fd);
+        break;
+    case HANDLE_DIRECTORY:
+        closedir(handle->object);
+        break;
+    case HANDLE_INFLATE:
+        inflate_free(handle->object);
+        break;
+    case HANDLE_HTTP_SERVER:
+        http_server_free(handle->object);
+        break;
+    case HANDLE_FREE:
+        break;
+    }
+    handle->kind = HANDLE_FREE;
+}
+
+void host_free(struct w2c_host *host) {
+    for (int number = 0; number < HOST_MAX_HANDLES; number++)
+        close_handle(&host->handles[number]);
+    if (host->loop != NULL)
+        event_base_free(host->loop);
+    host->loop = NULL;
+}
+
+void host_after_trap(struct w2c_host *host) {
+    for (int number = 0; number < HOST_MAX_HANDLES; number++) {
+        struct handle *handle = &host->handles[number];
+        if (handle->kind == HANDLE_HTTP_SERVER)
+            http_server_after_trap(host, handle->object);
+        else
+            close_handle(handle);
+    }
+}
+
+void host_logf(struct w2c_host *host, int severity, const char *format, ...) {
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    host->log(host->log_context, severity, message);
+}

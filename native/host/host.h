@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The capabilities that the WASM imports (assembly/host.ts says what each one promises). One file each; what they
+// share stands here. Nothing of Falco's API in this folder.
+#ifndef K8SAUDIT_HOST_H
+#define K8SAUDIT_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wasm-rt.h"
+
+// Open files, directories, gzip streams and servers at once.
+#define HOST_MAX_HANDLES 64
+
+enum handle_kind { HANDLE_FREE, HANDLE_FILE, HANDLE_DIRECTORY, HANDLE_INFLATE, HANDLE_HTTP_SERVER };
+
+struct handle {
+    enum handle_kind kind;
+    union {
+        int fd;
+        void *object;
+    };
+};
+
+struct event_base;
+
+// A plugin state's share of the world. Zeroed, then host_init.
+struct w2c_host {
+    // Of the instance that runs now.
+    wasm_rt_memory_t *memory;
+    // `severity` as in assembly/log.ts; `message` is NUL-terminated UTF-8.
+    void (*log)(void *context, int severity, const char *message);
+    void *log_context;
+    // Made when first needed.
+    struct event_base *loop;
+    // Complete requests that were not offered to the WASM yet: what wait waits for.
+    unsigned waiting;
+    struct handle handles[HOST_MAX_HANDLES];
+};
+
+void host_free(struct w2c_host *host);
+
+// After a trap: closes files and streams, which the new instance opens again, and lets the servers offer again what
+// has no answer.
+void host_after_trap(struct w2c_host *host);
+
+// The native address of `length` bytes at `at`; traps when they are not all inside the memory.
+void *host_bytes(struct w2c_host *host, uint32_t at, uint32_t length);
+
+// The same as a NUL-terminated copy in `out`; false when it does not fit or holds a NUL.
+bool host_text(struct w2c_host *host, uint32_t at, uint32_t length, char *out, size_t capacity);
+
+// A number for an open thing, or -EMFILE.
+int host_open_handle(struct w2c_host *host, struct handle handle);
+// The open thing with this number; traps when it is none of this kind.
+struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_kind kind);
+
+// The event loop, or NULL when there is no memory for it.
+struct event_base *host_loop(struct w2c_host *host);
+
+// One turn of the loop, which exists; `flags` are libevent's EVLOOP_….
+void host_run_loop(struct w2c_host *host, int flags);
+
+// In http_server.c and inflate.c.
+void http_server_free(void *server);
+void http_server_after_trap(struct w2c_host *host, void *server);
+void inflate_free(void *stream);
+
+void host_logf(struct w2c_host *host, int severity, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

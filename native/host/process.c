@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Log, clocks, the wait of the event loop.
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "k8saudit.h"
+
+#define MAX_MESSAGE 4096
+#define NANOSECONDS 1000000000ull
+
+u64 w2c_host_memoryBase(struct w2c_host *host) {
+    return (u64)(uintptr_t)host->memory->data;
+}
+
+void w2c_host_log(struct w2c_host *host, u32 severity, u32 text, u32 length) {
+    char message[MAX_MESSAGE];
+    const char *bytes = host_bytes(host, text, length);
+    size_t size = length < sizeof(message) ? length : sizeof(message) - 1;
+    for (size_t i = 0; i < size; i++) {
+        // A log line stays a line, whatever a name in it holds.
+        unsigned char byte = (unsigned char)bytes[i];
+        message[i] = byte < 0x20 || byte == 0x7f ? ' ' : bytes[i];
+    }
+    message[size] = 0;
+    host->log(host->log_context, (int)severity, message);
+}
+
+static u64 now(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (u64)time.tv_sec * NANOSECONDS + (u64)time.tv_nsec;
+}
+
+u64 w2c_host_realtime(struct w2c_host *host) {
+    (void)host;
+    return now(CLOCK_REALTIME);
+}
+
+u64 w2c_host_monotonic(struct w2c_host *host) {
+    (void)host;
+    return now(CLOCK_MONOTONIC);
+}
+
+u32 w2c_host_errorText(struct w2c_host *host, u32 number, u32 out, u32 capacity) {
+    char space[128];
+    const char *text = strerror_r((int)number, space, sizeof(space));
+    size_t length = strnlen(text, capacity);
+    memcpy(host_bytes(host, out, capacity), text, length);
+    return (u32)length;
+}
+
+static void do_nothing(evutil_socket_t fd, short events, void *context) {
+    (void)fd;
+    (void)events;
+    (void)context;
+}
+
+void w2c_host_wait(struct w2c_host *host, u32 milliseconds) {
+    if (host->loop == NULL) {
+        usleep((useconds_t)milliseconds * 1000);
+        return;
+    }
+    host_run_loop(host, EVLOOP_NONBLOCK);
+    u64 deadline = now(CLOCK_MONOTONIC) + (u64)milliseconds * 1000000;
+    while (host->waiting == 0) {
+        u64 time = now(CLOCK_MONOTONIC);
+        if (time >= deadline)
+            return;
+        // A timer ends the turn in which nothing else happens. Without memory for one, the wait ends early.
+        struct timeval left = {0, (suseconds_t)((deadline - time) / 1000 + 1)};
+        if (event_base_once(host->loop, -1, EV_TIMEOUT, do_nothing, NULL, &left) != 0)
+            return;
+        host_run_loop(host, EVLOOP_ONCE);
+    }
+}

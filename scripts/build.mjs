@@ -1,0 +1,241 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// Builds the plugin from nothing: npm's packages, what the bootstrap brings, the WASM, its C, the .so.
+// usage: node scripts/build.mjs [variant …]   (default: release; see `variants`)
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { UserError } from './lib/errors.mjs';
+import { createLog, startTimer } from './lib/log.mjs';
+import { buildPaths, repositoryRoot } from './lib/paths.mjs';
+import { endAll, runOrFail } from './lib/run.mjs';
+import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
+
+const log = createLog('build');
+const paths = buildPaths();
+const generated = join(paths.build, 'generated');
+export const wasmFile = join(paths.build, 'k8saudit.wasm');
+
+/**
+ * @typedef {object} Identity
+ * @property {string} name
+ * @property {number} pluginId
+ * @property {string} version
+ */
+
+/**
+ * @typedef {object} Variant
+ * @property {string} output the .so, relative to build/
+ * @property {string} purpose
+ * @property {(manifest: { name: string, version: string, falco: { pluginId: number, dropIn: Identity } }) => Identity} identity
+ * @property {string[]} options of cmake
+ */
+
+/** @param {{ name: string, version: string, falco: { pluginId: number } }} manifest */
+const ownIdentity = ({ name, version, falco }) => ({ name, version, pluginId: falco.pluginId });
+
+/** @type {Record<string, Variant>} */
+export const variants = {
+  release: { output: 'libk8saudit-ts.so', purpose: 'the plugin', identity: ownIdentity, options: [] },
+  'drop-in': {
+    output: 'drop-in/libk8saudit.so',
+    purpose: 'the same under the identity of the official k8saudit',
+    identity: ({ falco }) => falco.dropIn,
+    options: [],
+  },
+  sanitized: {
+    output: 'asan/libk8saudit-ts.so',
+    purpose: 'with AddressSanitizer and UndefinedBehaviorSanitizer',
+    identity: ownIdentity,
+    options: ['-DSANITIZE=ON'],
+  },
+  small: {
+    output: 'small/libk8saudit-ts.so',
+    purpose: 'with 24 MiB for the WASM, so that large events make it trap',
+    identity: ownIdentity,
+    options: ['-DWASM_MAX_PAGES=384'],
+  },
+  'small-sanitized': {
+    output: 'small-asan/libk8saudit-ts.so',
+    purpose: 'with 24 MiB for the WASM and the sanitizers',
+    identity: ownIdentity,
+    options: ['-DSANITIZE=ON', '-DWASM_MAX_PAGES=384'],
+  },
+};
+
+/**
+ * The contents of files, for a recipe.
+ *
+ * @param {string} folder relative to the repository
+ * @param {(name: string) => boolean} wanted
+ */
+function contentsOf(folder, wanted) {
+  return readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+    .filter(wanted)
+    .sort()
+    .map((name) => [name, readFileSync(join(repositoryRoot, folder, name), 'utf8')]);
+}
+
+/** @param {string} path relative to the repository */
+function contentOf(path) {
+  return readFileSync(join(repositoryRoot, path), 'utf8');
+}
+
+/**
+ * Does a step unless its stamp says that it is done.
+ *
+ * @param {string} name
+ * @param {unknown} recipe everything that decides the result
+ * @param {string[]} products
+ * @param {() => Promise<void>} make
+ */
+async function step(name, recipe, products, make) {
+  const stamp = join(paths.stamps, `${name}.json`);
+  const hash = recipeHash(recipe);
+  if (isFresh(readStamp(stamp), hash, products)) return;
+  const timer = startTimer();
+  await make();
+  writeStamp(stamp, { recipe: hash, versions: {}, files: [] });
+  log(`${name}: done in ${timer()}`);
+}
+
+/**
+ * Runs a program of npm's packages with this Node.
+ *
+ * @param {string} script relative to node_modules
+ * @param {string[]} args
+ * @param {string} what
+ */
+function runTool(script, args, what) {
+  const tool = join(repositoryRoot, 'node_modules', script);
+  return runOrFail([process.execPath, tool, ...args], {
+    what,
+    cwd: repositoryRoot,
+    logFile: join(paths.logs, `${script.split('/')[0]}.log`),
+  });
+}
+
+/** npm's packages, exactly as the lock file says. */
+export function installPackages() {
+  const products = [join(repositoryRoot, 'node_modules', 'assemblyscript', 'package.json')];
+  return step('packages', [contentOf('package-lock.json'), process.version], products, async () => {
+    log('npm ci …');
+    await runOrFail(['npm', 'ci', '--no-audit', '--no-fund'], {
+      what: 'install the npm packages',
+      cwd: repositoryRoot,
+      logFile: join(paths.logs, 'npm.log'),
+    });
+  });
+}
+
+async function bootstrap() {
+  const output = await runOrFail([process.execPath, join(repositoryRoot, 'scripts', 'bootstrap.mjs')], {
+    what: 'bring what the build needs',
+    timeoutMs: 30 * 60_000,
+  });
+  if (process.env['VERBOSE']) process.stdout.write(output);
+}
+
+function buildWasm() {
+  const recipe = [contentsOf('assembly', (name) => name.endsWith('.ts')), contentOf('asconfig.json')];
+  const tools = contentOf('package-lock.json').match(/"node_modules\/(assemblyscript|wabt|binaryen)":[^}]*/g);
+  return step('wasm', [recipe, tools, contentOf('scripts/generate.mjs')], wasmProducts(), async () => {
+    mkdirSync(generated, { recursive: true });
+    await runTool('assemblyscript/bin/asc.js', ['--target', 'release'], 'compile assembly/ to WASM');
+    const { generate } = await import('./generate.mjs');
+    generate(wasmFile, generated);
+    const c = join(generated, 'k8saudit.c');
+    await runTool('wabt/bin/wasm2c', [wasmFile, '-n', 'k8saudit', '-o', c], 'translate the WASM to C');
+  });
+}
+
+function wasmProducts() {
+  return [
+    wasmFile,
+    join(generated, 'k8saudit.c'),
+    join(generated, 'k8saudit.h'),
+    join(generated, 'catalogue.h'),
+  ];
+}
+
+/** @param {string} name */
+function isPluginSource(name) {
+  return (
+    /^(plugin\.c|CMakeLists\.txt|exports\.map|(wasm|host)\/)/.test(name) && !/\/?(wasm|host)$/.test(name)
+  );
+}
+
+/** @param {string} name of a variant */
+function buildVariant(name) {
+  const variant = variants[name];
+  if (variant === undefined) {
+    throw new UserError(`there is no variant "${name}"; there are ${Object.keys(variants).join(', ')}`);
+  }
+  const manifest = JSON.parse(contentOf('package.json'));
+  const identity = variant.identity(manifest);
+  const output = join(paths.build, variant.output);
+  const contact = manifest.falco.contact;
+  const stamps = ['sysroot.json', 'libevent.json'].map((file) => readStamp(join(paths.stamps, file))?.recipe);
+  const wasm = wasmProducts().map((file) => readFileSync(file).toString('base64'));
+  const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, stamps];
+  return step(name, recipe, [output], async () => {
+    log(`${name}: compiling ${variant.purpose} …`);
+    const out = join(paths.build, 'cmake', name);
+    const definitions = {
+      PLUGIN_NAME: identity.name,
+      PLUGIN_ID: identity.pluginId,
+      PLUGIN_VERSION: identity.version,
+      PLUGIN_CONTACT: contact,
+      BUILD_ROOT: paths.build,
+    };
+    const args = Object.entries(definitions).map(([key, value]) => `--CD${key}=${value}`);
+    const options = variant.options.map((option) => `--CD${option.slice(2)}`);
+    const common = ['--directory', join(repositoryRoot, 'native'), '--out', out, '--log-level', 'warn'];
+    await runTool(
+      'cmake-js/bin/cmake-js',
+      ['compile', ...common, ...args, ...options],
+      `compile ${variant.output}`,
+    );
+    mkdirSync(dirname(output), { recursive: true });
+    // Renamed into place: a running host keeps the file that it has mapped.
+    const half = `${output}.${process.pid}`;
+    copyFileSync(join(out, 'Release', `lib${identity.name}.so`), half);
+    renameSync(half, output);
+  });
+}
+
+/**
+ * Builds variants of the plugin and everything before them; quick when nothing has changed.
+ *
+ * @param {string[]} [names] of variants
+ * @returns {Promise<string[]>} paths of the .so files
+ * @throws {UserError} something is missing or does not compile
+ */
+export async function build(names = ['release']) {
+  await installPackages();
+  await bootstrap();
+  await buildWasm();
+  for (const name of names) await buildVariant(name);
+  return names.map((name) => join(paths.build, variants[name]?.output ?? ''));
+}
+
+async function main() {
+  try {
+    const names = process.argv.slice(2);
+    const made = await build(names.length > 0 ? names : undefined);
+    for (const file of made) if (existsSync(file)) log(`ready: ${file.slice(repositoryRoot.length + 1)}`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    console.error(`build: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.on('SIGINT', () => {
+    endAll();
+    process.exit(130);
+  });
+  await main();
+}

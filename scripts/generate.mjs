@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// Writes build/generated from the WASM: the texts that Falco asks for before there is a plugin state. They are the
+// catalogue, the configuration's schema and the metrics, as C (catalogue.h) and as JSON.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * What the WASM says of itself.
+ *
+ * @param {string} wasmFile
+ * @returns {{ fields: string, schema: string, metrics: string }} JSON texts
+ */
+export function describe(wasmFile) {
+  const wasmModule = new WebAssembly.Module(readFileSync(wasmFile));
+  // The description needs nothing from the host; every import answers 0.
+  const host = Object.fromEntries(
+    WebAssembly.Module.imports(wasmModule)
+      .filter(({ module }) => module === 'host')
+      .map(({ name }) => [name, () => (name === 'memoryBase' || name.endsWith('time') ? 0n : 0)]),
+  );
+  const abort = () => {
+    throw new Error('the WASM aborted while it described itself');
+  };
+  const { exports } = new WebAssembly.Instance(wasmModule, { env: { abort }, host });
+  const call = /** @type {Record<string, () => bigint>} */ (/** @type {unknown} */ (exports));
+  const memory = /** @type {WebAssembly.Memory} */ (exports['memory']);
+  /** @param {bigint | undefined} packed */
+  const text = (packed) => {
+    const value = BigInt.asUintN(64, packed ?? 0n);
+    return Buffer.from(memory.buffer, Number(value & 0xffffffffn), Number(value >> 32n)).toString('utf8');
+  };
+  return {
+    fields: text(call['describeFields']?.()),
+    schema: text(call['describeSchema']?.()),
+    metrics: text(call['describeMetrics']?.()),
+  };
+}
+
+/** @param {string} text */
+function cString(text) {
+  return text
+    .split('\n')
+    .map((line, i, lines) => `    ${JSON.stringify(i + 1 < lines.length ? `${line}\n` : line)}`)
+    .join('\n');
+}
+
+/**
+ * The C header that native/plugin.c includes.
+ *
+ * @param {ReturnType<typeof describe>} description
+ */
+export function catalogueHeader({ fields, schema, metrics }) {
+  /** @type {{ name: string }[]} */
+  const rows = JSON.parse(metrics);
+  return [
+    '// Written by scripts/generate.mjs from the WASM.',
+    `#define METRIC_COUNT ${rows.length}`,
+    `static const char catalogue_fields[] =\n${cString(fields)};`,
+    `static const char catalogue_schema[] =\n${cString(schema)};`,
+    `static const char *const catalogue_metrics[METRIC_COUNT] = {`,
+    ...rows.map(({ name }) => `    ${JSON.stringify(name)},`),
+    '};',
+    '',
+  ].join('\n');
+}
+
+/**
+ * @param {string} wasmFile
+ * @param {string} folder
+ */
+export function generate(wasmFile, folder) {
+  const description = describe(wasmFile);
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(description)) {
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(JSON.parse(text), null, 2)}\n`);
+  }
+  writeFileSync(join(folder, 'catalogue.h'), catalogueHeader(description));
+}

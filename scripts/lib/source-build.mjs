@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { PrivateApt, readDistribution } from './apt.mjs';
+import { newestGlibc, parseVersionNeeds } from './elf.mjs';
+import { UserError } from './errors.mjs';
+import { debianArchitecture } from './paths.mjs';
+import { runOrFail } from './run.mjs';
+import {
+  installFiles,
+  isFresh,
+  listFiles,
+  makeWorkFolder,
+  readStamp,
+  recipeHash,
+  writeStamp,
+} from './stamp.mjs';
+import { toolchainVersions } from './system.mjs';
+
+/** @typedef {import('./source-packages.mjs').SourcePackage} SourcePackage */
+
+/** Raise it when the code below makes something else out of the same recipe. */
+const revision = 1;
+
+/** Small, hidden from the host, and hardened: these libraries read what strangers send. */
+const cflags = [
+  '-O2',
+  '-fPIC',
+  '-fvisibility=hidden',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-fstack-protector-strong',
+  '-D_FORTIFY_SOURCE=2',
+].join(' ');
+
+/**
+ * Build one of Debian's source packages, with Debian's patches, and install it into `build/deps`.
+ *
+ * @param {SourcePackage} source
+ * @param {import('./paths.mjs').BuildPaths} paths
+ * @param {{ log: import('./log.mjs').Log, force: boolean }} options
+ * @throws {UserError}
+ */
+export async function bootstrapSource(source, paths, { log, force }) {
+  const { name, archives, headers } = source;
+  const stampFile = join(paths.stamps, `${name}.json`);
+  const products = [
+    ...archives.map((file) => join(paths.deps, 'lib', file)),
+    ...headers.map((file) => join(paths.deps, 'include', file)),
+  ];
+  const recipe = sourceRecipe(source, toolchainVersions());
+  const done = readStamp(stampFile);
+  if (!force && done !== undefined && isFresh(done, recipe, products)) {
+    log(`up to date (${done.versions[name]})`);
+    return;
+  }
+  // configure refuses such folders too, but less clearly.
+  if (/[\s\\"#$&'`]/.test(paths.build)) {
+    throw new UserError(
+      `${name} cannot be built in ${paths.build}: move the checkout to a path without spaces and quotes`,
+    );
+  }
+
+  const logFile = join(paths.logs, `${name}.log`);
+  rmSync(logFile, { force: true });
+  const work = makeWorkFolder(paths.work, name);
+  const { version, folder } = await fetchSource(name, work, paths, { log, logFile });
+  log(`building ${name} ${version}`);
+  const stage = join(work, 'stage');
+  await build(source, { folder, stage, prefix: paths.deps, logFile });
+  const staged = join(stage, paths.deps);
+  const files = keptFiles(source, staged);
+  await tryToLink(source, staged, { log, logFile });
+
+  // Until the last file is in place, a stamp that no recipe matches remembers what to take out.
+  const previous = done?.files ?? [];
+  writeStamp(stampFile, { recipe: '', versions: {}, files: [...new Set([...previous, ...files])] });
+  installFiles(staged, paths.deps, files, previous);
+  writeStamp(stampFile, { recipe, versions: { [name]: version }, files });
+  rmSync(work, { recursive: true, force: true });
+  log(`${name} ${version} is in ${relative(process.cwd(), paths.deps) || '.'}`);
+}
+
+/**
+ * @param {SourcePackage} source
+ * @param {Record<string, string>} toolchain
+ * @returns {string} hash of all that decides what comes out, but for the version that Debian has today
+ */
+export function sourceRecipe({ name, files, commands, archives, headers, links }, toolchain) {
+  const steps = commands({ prefix: '<prefix>', stage: '<stage>', jobs: 1, cflags });
+  return recipeHash({ revision, name, files, steps, archives, headers, links, toolchain });
+}
+
+/**
+ * @param {string} name
+ * @param {string} work
+ * @param {import('./paths.mjs').BuildPaths} paths
+ * @param {{ log: import('./log.mjs').Log, logFile: string }} options
+ * @returns {Promise<{ version: string, folder: string }>} the unpacked, patched source
+ */
+async function fetchSource(name, work, paths, { log, logFile }) {
+  const { codename, mirrors } = readDistribution();
+  const { debian = 'amd64' } = debianArchitecture() ?? {};
+  const aptFolder = makeWorkFolder(paths.apt, name);
+  const apt = new PrivateApt(aptFolder, { architecture: debian, logFile });
+  const [security] = mirrors.security;
+  const [updates] = mirrors.updates;
+  if (security === undefined) {
+    log(`apt’s configuration has no ${codename}-security: ${name} comes without the newest security patches`);
+  }
+  log(`fetching the source lists of Debian ${codename}`);
+  await apt.updateFromFirst(mirrors.main, (main) =>
+    [
+      { uri: main, suite: codename },
+      { uri: updates, suite: `${codename}-updates` },
+      { uri: security, suite: `${codename}-security` },
+    ].flatMap(({ uri, suite }) =>
+      uri === undefined ? [] : [{ type: /** @type {const} */ ('deb-src'), uri, suite }],
+    ),
+  );
+  const downloads = await apt.downloadSource(name);
+  const description = readdirSync(downloads).find((file) => file.endsWith('.dsc'));
+  if (description === undefined) {
+    throw new UserError(`the source of ${name} came without its .dsc file (log: ${logFile})`);
+  }
+  const folder = join(work, 'source');
+  const what = `unpack the source of ${name}`;
+  await runOrFail(['dpkg-source', '-x', join(downloads, description), folder], { what, logFile });
+  rmSync(aptFolder, { recursive: true, force: true });
+  const version = /^[^_]+_(.+)\.dsc$/.exec(decodeURIComponent(description))?.[1] ?? 'unknown';
+  return { version, folder };
+}
+
+/**
+ * @param {SourcePackage} source
+ * @param {{ folder: string, stage: string, prefix: string, logFile: string }} places
+ */
+async function build({ files = {}, commands }, { folder, stage, prefix, logFile }) {
+  for (const [file, text] of Object.entries(files)) {
+    writeFileSync(join(folder, file), text);
+  }
+  // Flags and make's own variables in the caller's environment must not reach the build.
+  const clean = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C' };
+  // Without the map, the name of the work folder would get into the archives, and differ each time.
+  const flags = `${cflags} -ffile-prefix-map=${folder}=.`;
+  const context = { prefix, stage, jobs: availableParallelism(), cflags: flags };
+  for (const { what, argv, env = {} } of commands(context)) {
+    await runOrFail(argv, { what, cwd: folder, env: { ...clean, ...env }, logFile, timeoutMs: 20 * 60_000 });
+  }
+}
+
+/**
+ * @param {SourcePackage} source
+ * @param {string} staged
+ * @returns {string[]} headers and archives, relative to `staged`
+ */
+function keptFiles({ name, archives, headers }, staged) {
+  const wanted = [...archives.map((file) => `lib/${file}`), ...headers.map((file) => `include/${file}`)];
+  const absent = wanted.filter((file) => !existsSync(join(staged, file)));
+  if (absent.length > 0) {
+    throw new UserError(`${name} was built, but without ${absent.join(', ')}`);
+  }
+  return [
+    ...listFiles(join(staged, 'include')).map((file) => `include/${file}`),
+    ...wanted.slice(0, archives.length),
+  ];
+}
+
+/**
+ * Prove that the archives link into a shared object, which is what they are for and what Debian's own do not.
+ *
+ * @param {SourcePackage} source
+ * @param {string} staged
+ * @param {{ log: import('./log.mjs').Log, logFile: string }} options
+ */
+async function tryToLink({ name, archives, links }, staged, { log, logFile }) {
+  const library = join(staged, 'lib', 'trial.so');
+  const argv = [
+    ...[
+      'cc',
+      '-shared',
+      '-o',
+      library,
+      '-Wl,-Bsymbolic',
+      '-Wl,-z,text',
+      '-Wl,--no-undefined',
+      '-Wl,--whole-archive',
+    ],
+    ...archives.map((file) => join(staged, 'lib', file)),
+    ...['-Wl,--no-whole-archive', '-Wl,--exclude-libs,ALL', ...links.map((file) => `-l:${file}`)],
+  ];
+  await runOrFail(argv, { what: `link ${name} into a shared object`, logFile });
+  const what = 'read the trial link';
+  const needs = parseVersionNeeds(await runOrFail(['readelf', '-W', '-V', library], { what, logFile }));
+  log(`links into a shared object that needs glibc ${newestGlibc(needs) ?? '(no version)'}`);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// The WASM in Node, called as native/plugin.c calls it.
+import * as fs from 'node:fs';
+import { Host } from './host';
+
+const WASM = new URL('../../build/k8saudit.wasm', import.meta.url);
+/** Bytes in front of an event's payload. */
+export const EVENT_HEADER = 38;
+const NO_INDEX = 0xffff_ffff_ffff_ffffn;
+
+let compiled: WebAssembly.Module | undefined;
+
+function wasmModule(): WebAssembly.Module {
+  if (!fs.existsSync(WASM)) throw new Error('build/k8saudit.wasm is missing: run `npm run build` first');
+  compiled ??= new WebAssembly.Module(fs.readFileSync(WASM));
+  return compiled;
+}
+
+export interface FieldInfo {
+  name: string;
+  type: string;
+  isList?: boolean;
+  arg?: { isIndex?: boolean; isKey?: boolean; isRequired?: boolean };
+  desc: string;
+}
+
+export interface Event {
+  address: number;
+  time: bigint;
+  payload: string;
+}
+
+export type Value = string | string[] | null;
+
+/** One instance of the plugin. */
+export class Wasm {
+  readonly exports: Record<string, (...args: (number | bigint)[]) => number | bigint>;
+  readonly fields: FieldInfo[];
+  private number = 0n;
+
+  constructor(readonly host: Host = new Host()) {
+    const abort = (message: number, file: number, line: number, column: number): void => {
+      throw new WebAssembly.RuntimeError(`abort at ${line}:${column} (${message}, ${file})`);
+    };
+    const instance = new WebAssembly.Instance(wasmModule(), { env: { abort }, host: host.imports });
+    this.exports = instance.exports as typeof this.exports;
+    host.memory = instance.exports.memory as WebAssembly.Memory;
+    this.fields = JSON.parse(this.text(this.exports.describeFields()));
+  }
+
+  buffer(): Buffer {
+    return Buffer.from(this.host.memory.buffer);
+  }
+
+  text(packed: number | bigint): string {
+    const value = BigInt.asUintN(64, BigInt(packed));
+    const at = Number(value & 0xffff_ffffn);
+    return this.buffer().toString('utf8', at, at + Number(value >> 32n));
+  }
+
+  private putText(text: string | Buffer): number {
+    const bytes = Buffer.from(text);
+    const at = Number(this.exports.textSpace(bytes.length));
+    bytes.copy(this.buffer(), at >>> 0);
+    return bytes.length;
+  }
+
+  /** Throws with the plugin's message when the configuration is refused. */
+  init(config = ''): this {
+    if (this.exports.init(this.putText(config)) !== 1) throw new Error(this.text(this.exports.lastError()));
+    return this;
+  }
+
+  /** Throws with the plugin's message when the parameters are refused. */
+  open(params: string): this {
+    if (this.exports.open(this.putText(params)) !== 1) throw new Error(this.text(this.exports.lastError()));
+    return this;
+  }
+
+  close(): void {
+    this.exports.close();
+  }
+
+  /** The events of one next_batch, or what it gave instead. */
+  nextBatch(): Event[] | 'timeout' | 'end' {
+    const count = Number(this.exports.nextBatch());
+    if (count === -1) return 'timeout';
+    if (count === -2) return 'end';
+    const view = new DataView(this.host.memory.buffer);
+    const pointers = Number(this.exports.batchPointers()) >>> 0;
+    return Array.from({ length: count }, (_, i) => {
+      const address = Number(view.getBigUint64(pointers + i * 8, true));
+      const length = view.getUint32(address + 30, true);
+      const from = address + EVENT_HEADER;
+      const payload = this.buffer().toString('utf8', from, from + length);
+      return { address, time: view.getBigUint64(address, true), payload };
+    });
+  }
+
+  /** All events up to the end of a finite source. */
+  readAll(): Event[] {
+    const events: Event[] = [];
+    for (;;) {
+      const batch = this.nextBatch();
+      if (batch === 'end') return events;
+      if (batch !== 'timeout') events.push(...batch.map((event) => ({ ...event })));
+    }
+  }
+
+  /** Makes an event of the last batch the current one; the same `number` says that it is the same event. */
+  select(event: Event, number = this.number++): void {
+    if (this.exports.selectOwn(event.address, number) !== 1) throw new Error('not an event of the batch');
+  }
+
+  /** Makes a payload from elsewhere the current event. */
+  selectForeign(payload: string | Buffer): void {
+    const bytes = Buffer.from(payload);
+    const at = Number(this.exports.foreignSpace(bytes.length)) >>> 0;
+    bytes.copy(this.buffer(), at);
+    this.exports.selectForeign(bytes.length);
+  }
+
+  /** The value of a field, with its argument in brackets, of the current event. */
+  extract(request: string): Value {
+    return this.extractWithOffsets(request).value;
+  }
+
+  extractWithOffsets(request: string): { value: Value; offsets: { start: number; length: number }[] } {
+    const { name, argument } = parseRequest(request);
+    const id = this.fields.findIndex((field) => field.name === name);
+    if (id < 0) throw new Error(`no field ${name}`);
+    const field = this.fields[id];
+    const key = field.arg?.isKey ? Buffer.from(argument ?? '') : Buffer.alloc(0);
+    key.copy(this.buffer(), Number(this.exports.keySpace(key.length)) >>> 0);
+    const index = field.arg?.isIndex && argument !== undefined ? BigInt(argument) : NO_INDEX;
+    const packed = BigInt.asUintN(64, BigInt(this.exports.extract(id, index, key.length)));
+    const count = Number(packed >> 32n);
+    const at = Number(packed & 0xffff_ffffn);
+    if (count === 0) return { value: null, offsets: [] };
+    const view = new DataView(this.host.memory.buffer);
+    const values = Array.from({ length: count }, (_, i) => this.cString(Number(view.getBigUint64(at + i * 8, true))));
+    const offsets = Array.from({ length: count }, (_, i) => ({
+      start: view.getUint32(at + count * 8 + i * 4, true),
+      length: view.getUint32(at + count * 12 + i * 4, true),
+    }));
+    return { value: field.isList ? values : values[0], offsets };
+  }
+
+  summary(): string {
+    return this.cString(Number(this.exports.summary()) >>> 0);
+  }
+
+  private cString(at: number): string {
+    const buffer = this.buffer();
+    return buffer.toString('utf8', at, buffer.indexOf(0, at));
+  }
+
+  /** The counters by metric name. */
+  metrics(): Record<string, number> {
+    const names: { name: string }[] = JSON.parse(this.text(this.exports.describeMetrics()));
+    const at = Number(this.exports.survivorAddress()) >>> 0;
+    const view = new DataView(this.host.memory.buffer);
+    return Object.fromEntries(names.map(({ name }, i) => [name, Number(view.getBigUint64(at + i * 8, true))]));
+  }
+
+  /** The counters that are not 0. */
+  counts(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.metrics()).filter(([, count]) => count !== 0));
+  }
+
+  /** Size of the linear memory: bytes. It never gets smaller. */
+  get memoryBytes(): number {
+    return this.host.memory.buffer.byteLength;
+  }
+
+  /** What outlives a trap, as native/plugin.c copies it. */
+  survivor(): Buffer {
+    const at = Number(this.exports.survivorAddress()) >>> 0;
+    return Buffer.from(this.buffer().subarray(at, at + Number(this.exports.survivorSize())));
+  }
+
+  /** The instance that takes over after a trap of this one. */
+  successor(config: string, params: string): Wasm {
+    this.host.afterTrap();
+    const region = this.survivor();
+    const next = new Wasm(this.host);
+    region.copy(next.buffer(), Number(next.exports.survivorAddress()) >>> 0);
+    return next.init(config).open(params);
+  }
+}
+
+/** `ka.uri.param[name]` → its name and argument. */
+export function parseRequest(request: string): { name: string; argument?: string } {
+  const bracket = request.indexOf('[');
+  if (bracket < 0) return { name: request };
+  return { name: request.slice(0, bracket), argument: request.slice(bracket + 1, -1) };
+}
