@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What plugin_get_metrics shows. A counter's number is its place in the survivor region; its name and meaning
 // stand in METRICS below, in the same order.
-import { survivorAddress } from './survivor';
+import { COUNTERS, survivorAddress } from './survivor';
 
 export const enum Counter {
   EventsReceived = 0,
@@ -51,13 +51,25 @@ export const METRICS: Metric[] = [
 ];
 
 class Counters {
+  // Counted since the last commit. What a trap interrupts is read, and counted, again.
+  private pending: StaticArray<u64> = new StaticArray<u64>(COUNTERS);
+
   add(counter: Counter, amount: u64): void {
+    this.pending[<i32>counter] += amount;
+  }
+
+  /** Counts what no trap makes come again. */
+  addAtOnce(counter: Counter, amount: u64): void {
     const at = survivorAddress() + <usize>counter * 8;
     store<u64>(at, load<u64>(at) + amount);
   }
 
-  get(counter: Counter): u64 {
-    return load<u64>(survivorAddress() + <usize>counter * 8);
+  /** Makes what was counted visible, and lasting across a trap. */
+  commit(): void {
+    for (let i = 0; i < METRICS.length; i++) {
+      this.addAtOnce(<Counter>i, this.pending[i]);
+      this.pending[i] = 0;
+    }
   }
 }
 

@@ -40,7 +40,6 @@ export declare function dirNext(dir: i32, out: usize, capacity: i32): i32;
 export declare function dirClose(dir: i32): void;
 
 /** What fileStat writes. */
-@unmanaged
 export class FileStat {
   /** Bytes. */
   size: i64;
@@ -111,7 +110,6 @@ export declare function httpRelease(server: i32): void;
 export declare function httpClose(server: i32): void;
 
 /** What httpTake writes. */
-@unmanaged
 export class HttpRequest {
   /** Names the request in the other calls; counts up from 1. */
   id: u32;

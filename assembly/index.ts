@@ -38,6 +38,7 @@ export function init(length: u32): i32 {
 
 /** plugin_open with `length` bytes in the text space: 1, or 0 and lastError. */
 export function open(length: u32): i32 {
+  plugin.collectGarbage();
   return i32(plugin.open(String.UTF8.decodeUnsafe(input.address, length)));
 }
 

@@ -16,6 +16,8 @@ export const END: i32 = -2;
 
 /** How long next_batch waits for events: milliseconds. Falco handles its signals between two calls. */
 const PATIENCE: i32 = 30;
+/** Texts that opening a source makes, about. */
+const TEXTS_OF_OPEN: u32 = 16;
 /** Texts after which their garbage is collected. */
 const TEXTS_BETWEEN_COLLECTIONS: u32 = 256;
 
@@ -36,6 +38,8 @@ export function init(text: usize, length: u32): bool {
 /** Opens a source; false when it is refused: see lastError. */
 export function open(params: string): bool {
   close();
+  texts += TEXTS_OF_OPEN;
+  const isNew = survivor.open == 0;
   survivor.trapped = survivor.suspect;
   survivor.suspect = 0;
   const opened = openSource(params, config);
@@ -44,7 +48,8 @@ export function open(params: string): bool {
   ended = false;
   if (!source) return false;
   survivor.open = 1;
-  source!.handOver();
+  if (isNew) source!.handOver();
+  counters.commit();
   return true;
 }
 
@@ -56,6 +61,7 @@ export function close(): void {
     survivor.second = 0;
     survivor.position = 0;
     survivor.within = 0;
+    counters.commit();
   }
   source = null;
   forgetEvent();
@@ -72,15 +78,17 @@ export function nextBatch(): i32 {
   open.ack();
   ended = open.poll(batch, PATIENCE) == Poll.End;
   open.handOver();
-  if (batch.count == 0) return ended ? END : TIMEOUT;
-  batch.finish();
-  counters.add(Counter.EventsDelivered, batch.count);
-  counters.add(Counter.Batches, 1);
-  return batch.count;
+  if (batch.count > 0) {
+    batch.finish();
+    counters.add(Counter.EventsDelivered, batch.count);
+    counters.add(Counter.Batches, 1);
+  }
+  counters.commit();
+  return batch.count > 0 ? batch.count : ended ? END : TIMEOUT;
 }
 
-/** Called where nothing on the stack refers to managed objects but through globals. */
-function collectGarbage(): void {
+/** To be called where nothing on the stack refers to managed objects but through globals. */
+export function collectGarbage(): void {
   texts += takeTextCount();
   if (texts < TEXTS_BETWEEN_COLLECTIONS) return;
   texts = 0;

@@ -6,6 +6,11 @@
 /** Counters at the start of the region, 8 bytes each: see counters.ts. */
 export const COUNTERS = 64;
 
+/** Set in `suspect` when not an element but the making of the payload at this offset (plus one) is suspect. */
+export const WHOLE_PAYLOAD: u64 = 1 << 63;
+/** Lists and arrays inside each other that are followed. */
+export const MAX_NESTING: u32 = 8;
+
 @unmanaged
 export class Survivor {
   /** 1 while a source is open that may be gone on with. */
@@ -14,16 +19,34 @@ export class Survivor {
   suspect: u64;
   /** Offset plus one of the element that the last trap was about; 0 when there is none. */
   trapped: u64;
-  /** What is being read: a file's device and inode, a request's id. */
+  /** What is being read: a file's device and inode; the ids of the request handed over in part, and being read. */
   first: u64;
   second: u64;
-  /** Where the payload that was last handed over, or begun, starts in it: bytes. */
+  /** Where the payload that was handed over in part, or comes next, starts in it: bytes. */
   position: u64;
-  /** How much of that payload was handed over: bytes. */
+  /** How much of that payload was handed over, and in which arrays the walk was then: see payload.ts. */
   within: u64;
+  nesting: u64;
+
+  opened(level: u32): u32 {
+    return load<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8);
+  }
+
+  behind(level: u32): u32 {
+    return load<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8, 4);
+  }
+
+  setOpened(level: u32, offset: u32): void {
+    store<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8, offset);
+  }
+
+  setBehind(level: u32, offset: u32): void {
+    store<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8, offset, 4);
+  }
 }
 
-const REGION = memory.data(COUNTERS * 8 + 64, 8);
+const REGION_SIZE: i32 = COUNTERS * 8 + 64 + 8 * 8;
+const REGION = memory.data(COUNTERS * 8 + 64 + 8 * 8, 8);
 export const survivor = changetype<Survivor>(REGION + COUNTERS * 8);
 
 export function survivorAddress(): usize {
@@ -31,5 +54,5 @@ export function survivorAddress(): usize {
 }
 
 export function survivorSize(): u32 {
-  return COUNTERS * 8 + offsetof<Survivor>();
+  return REGION_SIZE;
 }

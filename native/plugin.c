@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Falco's plugin API in front of the WASM. The only file that knows that API; no logic of its own but the recovery
-// from traps.
+// Falco's plugin API in front of the WASM. The only file that knows that API; no logic of its own but the
+// recovery from traps.
 #include <plugin/plugin_api.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -278,8 +278,8 @@ static void replace_instance(struct plugin *plugin, wasm_rt_trap_t trap, const c
     memcpy(region + 8 * COUNTER_TRAPS, &traps, sizeof(traps));
     const char *message = dead->env.abort_message;
     host_logf(&plugin->host, SEVERITY_ERROR,
-              "internal error while %s: %s%s%s; recovered, what caused it is skipped", doing, wasm_rt_strerror(trap),
-              message[0] != 0 ? ": " : "", message);
+              "internal error while %s: %s%s%s; recovered, what caused it is skipped", doing,
+              wasm_rt_strerror(trap), message[0] != 0 ? ": " : "", message);
 
     host_after_trap(&plugin->host);
     plugin->event = NULL;
@@ -501,7 +501,8 @@ static void run_progress(void *context) {
     struct call *call = context;
     struct plugin *plugin = call->plugin;
     call->result = w2c_k8saudit_progress(wasm_of(plugin));
-    copy_packed_text(plugin, w2c_k8saudit_progressText(wasm_of(plugin)), plugin->progress, sizeof(plugin->progress));
+    copy_packed_text(plugin, w2c_k8saudit_progressText(wasm_of(plugin)), plugin->progress,
+                     sizeof(plugin->progress));
 }
 
 EXPORT const char *plugin_get_progress(ss_plugin_t *state, ss_instance_t *instance, uint32_t *percent) {
@@ -529,7 +530,8 @@ EXPORT const char *plugin_list_open_params(ss_plugin_t *state, ss_plugin_rc *rc)
     struct call call = {0};
     free(plugin->open_params);
     plugin->open_params = NULL;
-    bool done = try_call(plugin, run_open_params, &call, "listing open parameters") && plugin->open_params != NULL;
+    bool done =
+        try_call(plugin, run_open_params, &call, "listing open parameters") && plugin->open_params != NULL;
     *rc = done ? SS_PLUGIN_SUCCESS : SS_PLUGIN_FAILURE;
     if (!done)
         set_error(plugin, "the open parameters cannot be listed");
@@ -554,8 +556,9 @@ static bool select_foreign(struct plugin *plugin, const ss_plugin_event *event) 
     return true;
 }
 
-// Makes an event current in the WASM: our own by its address, any other by its bytes. libscap hands extract_fields the
-// very pointer that next_batch gave out, but the API does not promise it. Result 1, or 0: not an event of ours.
+// Makes an event current in the WASM: our own by its address, any other by its bytes. libscap hands
+// extract_fields the very pointer that next_batch gave out, but the API does not promise it. Result 1, or 0:
+// not an event of ours.
 static void run_select(void *context) {
     struct call *call = context;
     struct plugin *plugin = call->plugin;
@@ -582,7 +585,8 @@ static void run_extract(void *context) {
         u32 at = w2c_k8saudit_keySpace(wasm, length);
         memcpy(host_bytes(&plugin->host, at, length), call->text, length);
     }
-    call->result = w2c_k8saudit_extract(wasm, (u32)call->arguments[0], call->arguments[1], (u32)call->text_length);
+    call->result =
+        w2c_k8saudit_extract(wasm, (u32)call->arguments[0], call->arguments[1], (u32)call->text_length);
     if (call->result != 0)
         host_bytes(&plugin->host, (u32)call->result, (u32)(call->result >> 32) * 16);
 }
@@ -594,7 +598,8 @@ static void mark_bad(struct plugin *plugin, const ss_plugin_event_input *input) 
 }
 
 static bool is_bad(const struct plugin *plugin, const ss_plugin_event_input *input) {
-    return plugin->has_bad_event && plugin->bad_event == input->evt && plugin->bad_event_number == input->evtnum;
+    return plugin->has_bad_event && plugin->bad_event == input->evt &&
+           plugin->bad_event_number == input->evtnum;
 }
 
 static bool select_event(struct plugin *plugin, const ss_plugin_event_input *input) {
@@ -642,8 +647,8 @@ static uint64_t extract_field(struct plugin *plugin, const ss_plugin_event_input
     return call.result;
 }
 
-// libsinsp asks one field a call and reads an offset for each of its values; asked for several fields, there is an
-// offset for each field: its first value's.
+// libsinsp asks one field a call and reads an offset for each of its values; asked for several fields, there
+// is an offset for each field: its first value's.
 static void fill_offsets(struct plugin *plugin, const ss_plugin_field_extract_input *input, uint32_t field,
                          uint64_t values) {
     uint32_t count = (uint32_t)(values >> 32);

@@ -34,4 +34,7 @@ try {
 run('scripts/build-addon.mjs', []);
 run('scripts/build-host.mjs', []);
 const env = isE2e ? { ...process.env, E2E: '1' } : process.env;
-run('node_modules/vitest/vitest.mjs', ['run', ...filters], env);
+// For CI: the counts as JSON, beside the readable report.
+const report = process.env['REPORT'];
+const reporters = report ? ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : [];
+run('node_modules/vitest/vitest.mjs', ['run', ...reporters, ...filters], env);

@@ -27,11 +27,17 @@ export const enum Shape {
 export function shapeOf(text: usize, root: Node, inList: bool): Shape {
   if (root.kind != Kind.Object) return Shape.Foreign;
   const version = member(root, text, API_VERSION.address, API_VERSION.length);
-  if (version && !(version.kind == Kind.String && AUDIT_GROUP.begins(text, version))) return Shape.Foreign;
+  if (version && !isAuditVersion(text, version)) return Shape.Foreign;
   const kind = member(root, text, KIND.address, KIND.length);
   if (!kind) return inList ? Shape.Event : Shape.Foreign;
   if (EVENT.is(text, kind)) return Shape.Event;
   return EVENT_LIST.is(text, kind) ? Shape.List : Shape.Foreign;
+}
+
+function isAuditVersion(text: usize, version: Node): bool {
+  return (
+    version.kind == Kind.String && AUDIT_GROUP.beginsAt(text + version.start, version.end - version.start)
+  );
 }
 
 /** The `items` of an EventList, or null. */

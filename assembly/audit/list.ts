@@ -8,6 +8,10 @@ const API_VERSION = new Name('apiVersion');
 const METADATA = new Name('metadata');
 const ITEMS = new Name('items');
 const EVENT_LIST = new Name('EventList');
+const AUDIT_GROUP = new Name('audit.k8s.io/');
+
+/** Bytes in which a list's items must begin: what stands before them is short. */
+const MAX_PREFIX: usize = 1024;
 
 /**
  * Where the items of an EventList begin (its `[`), when `at` begins one with `kind` before `items`, as
@@ -16,6 +20,7 @@ const EVENT_LIST = new Name('EventList');
  */
 export function leadingItems(at: usize, end: usize): usize {
   if (load<u8>(at) != 0x7b) return 0;
+  end = min(end, at + MAX_PREFIX);
   let isList = false;
   at = skipSpace(at + 1);
   while (true) {
@@ -37,6 +42,8 @@ export function leadingItems(at: usize, end: usize): usize {
       if (isKind) {
         isList = EVENT_LIST.equals(at + 1, u32(valueEnd - at - 1));
         if (!isList) return 0;
+      } else if (API_VERSION.equals(key, length) && !AUDIT_GROUP.beginsAt(at + 1, u32(valueEnd - at - 1))) {
+        return 0;
       }
       at = valueEnd + 1;
     } else if (byte == 0x7b) {

@@ -50,7 +50,7 @@ export function parseTime(at: usize, length: u32): i64 {
   if (offset == NO_TIME) return NO_TIME;
   const days = daysSinceEpoch(year, month, day);
   const seconds = days * 86400 + i64(hour * 3600 + minute * 60 + second) - offset;
-  return seconds * NANOSECONDS + fraction;
+  return seconds < 0 ? NO_TIME : seconds * NANOSECONDS + fraction;
 }
 
 /** Seconds east of UTC of `Z` or `+hh:mm`, exactly up to `end`; NO_TIME for anything else. */

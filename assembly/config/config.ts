@@ -58,6 +58,7 @@ export function readConfig(text: usize, length: u32, config: Config): string {
   const root = changetype<Node>(tape.address);
   if (root.kind == Kind.Null) return '';
   if (root.kind == Kind.String) return readNested(text, root, config);
+  if (root.kind == Kind.Array) return 'init_config must be a JSON object, not an array';
   if (root.kind != Kind.Object) return 'init_config must be a JSON object, not ' + quote(text, root);
   return readObject(text, root, config);
 }
@@ -149,5 +150,8 @@ function decode(at: usize, length: u32): string {
 }
 
 function shorten(text: string): string {
-  return text.length <= MAX_QUOTE ? text : text.substring(0, MAX_QUOTE) + '…';
+  if (text.length <= MAX_QUOTE) return text;
+  // Not between the halves of a surrogate pair.
+  const isPair = (text.charCodeAt(MAX_QUOTE) & 0xfc00) == 0xdc00;
+  return text.substring(0, isPair ? MAX_QUOTE - 1 : MAX_QUOTE) + '…';
 }

@@ -5,7 +5,7 @@ import { Shape, hasAuditId, shapeOf } from '../audit/event';
 import { Counter, counters } from '../counters';
 import { Document, Node } from '../json/document';
 import { Tape } from '../json/tape';
-import { Index, scan } from '../json/scan';
+import { Index, scan, skipSpace } from '../json/scan';
 import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
 import { fields } from './catalogue';
@@ -76,7 +76,8 @@ export function selectForeign(length: u32): void {
   memory.fill(text + length, 0, PADDING);
   foreignTape.clear();
   let root: Node | null = null;
-  if (scan(text, text, text + length, foreignTape, Index.Event) != 0) {
+  const behind = scan(text, text, text + length, foreignTape, Index.Event);
+  if (behind != 0 && skipSpace(behind) >= text + length) {
     const node = changetype<Node>(foreignTape.address);
     // Events of a list are delivered without their list, so `kind` may be missing.
     if (shapeOf(text, node, true) == Shape.Event && hasAuditId(text, node)) root = node;
@@ -118,7 +119,7 @@ export function extract(id: u32, index: u64, keyLength: u32): u64 {
 }
 
 function noteInvalidBody(): void {
-  counters.add(Counter.FieldErrors, 1);
+  counters.addAtOnce(Counter.FieldErrors, 1);
   if (!mayLog(Reason.Body)) return;
   const text = 'the request or response body of an event is not valid JSON; its fields have no value';
   logLimited(Reason.Body, Severity.Debug, text);

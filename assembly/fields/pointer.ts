@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reader for any value of the event, by JSON pointer (RFC 6901).
 import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { unescape } from '../json/text';
+import { Block } from '../memory';
 import { Field, Question } from './field';
 import { addNode } from './values';
 
@@ -11,6 +13,9 @@ let token: usize = 0;
 let tokenLength: u32 = 0;
 const decoded = heap.alloc(256);
 const DECODED_SIZE: u32 = 256;
+
+// Where a key is unescaped, to compare it.
+const plainKey = new Block();
 
 /** The value at the pointer in the brackets, e.g. /requestObject/spec/replicas; the whole event for an empty one. */
 export function readPointer(field: Field, question: Question): void {
@@ -26,7 +31,8 @@ export function readPointer(field: Field, question: Question): void {
     if (!found) return;
     node = found;
   }
-  if (node.kind != Kind.Null) addNode(document, node);
+  const value = document.indexed(node);
+  if (value && value.kind != Kind.Null) addNode(document, node);
 }
 
 /** Takes the token at `at`, with ~1 and ~0 as / and ~; the address behind it, or 0 when it is malformed. */
@@ -63,7 +69,7 @@ function decodeToken(): bool {
 function child(document: Document, node: Node): Node | null {
   const container = document.indexed(node);
   if (!container) return null;
-  if (container.kind == Kind.Object) return document.member(container, token, tokenLength);
+  if (container.kind == Kind.Object) return childMember(document, container);
   if (container.kind != Kind.Array) return null;
   let left = index();
   if (left < 0) return null;
@@ -74,6 +80,23 @@ function child(document: Document, node: Node): Node | null {
     left--;
   }
   return at < end ? changetype<Node>(at) : null;
+}
+
+/** The first member whose key, without its escapes, is the token. */
+function childMember(document: Document, object: Node): Node | null {
+  const end = endOf(object);
+  for (let at = firstOf(object); at < end; at += changetype<Node>(at).span) {
+    const member = changetype<Node>(at);
+    let key = document.text + member.keyStart;
+    let length = member.keyEnd - member.keyStart;
+    if (member.keyEscaped) {
+      const plain = plainKey.reserve(length);
+      length = unescape(key, key + length, plain);
+      key = plain;
+    }
+    if (length == tokenLength && memory.compare(key, token, length) == 0) return member;
+  }
+  return null;
 }
 
 /** The token as the number of an element: digits without a leading zero; -1 for anything else. */

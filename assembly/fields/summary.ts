@@ -52,12 +52,8 @@ function describe(): void {
   if (valueAt(RESOURCE, question)) {
     appendOr(RESOURCE, UNKNOWN);
     appendWith(SLASH, SUBRESOURCE);
-    if (valueAt(NAMESPACE, question)) {
-      appendWith(SPACE, NAMESPACE);
-      appendWith(SLASH, NAME);
-    } else {
-      appendWith(SPACE, NAME);
-    }
+    const hasNamespace = appendWith(SPACE, NAMESPACE);
+    appendWith(hasNamespace ? SLASH : SPACE, NAME);
   } else {
     appendOr(URI, UNKNOWN);
   }
@@ -77,12 +73,13 @@ function appendOr(path: Path, otherwise: Name): void {
   else append(otherwise);
 }
 
-/** Separator and value; nothing when there is no value or an empty one. */
-function appendWith(separator: Name, path: Path): void {
+/** Separator and value; false, and nothing, when there is no value or an empty one. */
+function appendWith(separator: Name, path: Path): bool {
   const node = valueAt(path, question);
-  if (!node || node.start == node.end) return;
+  if (!node || node.start == node.end) return false;
   append(separator);
   appendNode(node);
+  return true;
 }
 
 /** The node's text, at most MAX_PART bytes, cut between characters, control characters as `?`. */

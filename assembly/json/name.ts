@@ -20,10 +20,9 @@ export class Name {
     return memory.compare(text + node.start, this.address, this.length) == 0;
   }
 
-  /** Whether the text of `node` begins with these characters. */
-  begins(text: usize, node: Node): bool {
-    if (node.end - node.start < this.length) return false;
-    return memory.compare(text + node.start, this.address, this.length) == 0;
+  /** Whether these bytes begin with the name. */
+  beginsAt(address: usize, length: u32): bool {
+    return length >= this.length && memory.compare(address, this.address, this.length) == 0;
   }
 
   /** Whether these bytes are the name. */

@@ -2,8 +2,8 @@
 // The files of a directory, in the order in which they were written.
 import * as host from '../host';
 import { FileKind, FileStat } from '../host';
-import { Severity, log } from '../log';
-import { errnoText, statPath } from './input';
+import { Severity, countText, log } from '../log';
+import { encodePath, errnoText, statPath } from './input';
 import { FileEntry } from './files';
 
 /** Files that are listed at most, and directories inside each other. */
@@ -13,19 +13,25 @@ const NAME_SIZE = 4096;
 
 /**
  * Lists the regular files below a directory by time of modification, then by path; `error` is -errno when
- * the directory itself cannot be read. What cannot be read inside is logged and left out.
+ * the directory itself cannot be read. What cannot be read inside is logged and left out. A file with
+ * several names is listed once, and a link that leads back is not followed again.
  */
 export class Listing {
   readonly entries: FileEntry[] = [];
   error: i32 = 0;
+  // Device and inode of what was listed.
+  private seen: Set<string> = new Set<string>();
 
   constructor(path: string, recursive: bool) {
-    this.error = this.list(path.endsWith('/') ? path.substring(0, path.length - 1) : path, recursive, 0);
+    const top = path.endsWith('/') ? path.substring(0, path.length - 1) : path;
+    const stat = new FileStat();
+    if (statPath(encodePath(path), stat) == 0) this.isNew(stat);
+    this.error = this.list(top, recursive, 0);
     this.entries.sort(byTime);
   }
 
   private list(path: string, recursive: bool, depth: i32): i32 {
-    const bytes = String.UTF8.encode(path == '' ? '/' : path);
+    const bytes = encodePath(path == '' ? '/' : path);
     const dir = host.dirOpen(changetype<usize>(bytes), bytes.byteLength);
     if (dir < 0) return dir;
     const names: string[] = [];
@@ -44,18 +50,28 @@ export class Listing {
   private add(path: string, recursive: bool, depth: i32): void {
     if (this.entries.length == MAX_FILES) return;
     const stat = new FileStat();
-    const result = statPath(path, stat);
+    const result = statPath(encodePath(path), stat);
     if (result < 0) {
       log(Severity.Warning, 'cannot look at "' + path + '": ' + errnoText(result) + '; it is left out');
+    } else if (stat.kind == FileKind.Other || !this.isNew(stat)) {
+      return;
     } else if (stat.kind == FileKind.Regular) {
       this.entries.push(new FileEntry(path, stat.size, stat.modified, stat.device, stat.inode));
       if (this.entries.length == MAX_FILES) {
         log(Severity.Warning, 'only the first ' + MAX_FILES.toString() + ' files are read');
       }
-    } else if (stat.kind == FileKind.Directory && recursive) {
+    } else if (recursive) {
       const error = depth == MAX_DEPTH ? -40 : this.list(path, true, depth + 1); // -ELOOP
       if (error < 0) log(Severity.Warning, 'cannot list "' + path + '": ' + errnoText(error));
     }
+  }
+
+  private isNew(stat: FileStat): bool {
+    countText();
+    const id = stat.device.toString() + ':' + stat.inode.toString();
+    if (this.seen.has(id)) return false;
+    this.seen.add(id);
+    return true;
   }
 }
 

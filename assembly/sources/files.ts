@@ -6,7 +6,7 @@ import { Config } from '../config/config';
 import { Counter, counters } from '../counters';
 import { Severity, log } from '../log';
 import { survivor } from '../survivor';
-import { errnoText } from './input';
+import { encodePath, errnoText } from './input';
 import { Lines } from './lines';
 import { Poll, Source } from './source';
 
@@ -32,18 +32,20 @@ export class Files extends Source {
   private current: i32 = 0;
   private total: i64 = 0;
   private doneBefore: i64 = 0; // bytes of the files before the current one
-  // After a trap, for the file that was being read: what of its first payload was handed over, and the
-  // element that was being read (see Payload.begin).
-  private skip: u32 = 0;
+  // After a trap, for the file that was being read: whether its first payload was handed over in part, and the
+  // element that was being read (see Payload.dropTrapped).
+  private isPart: bool = false;
   private trapped: u64 = 0;
 
   constructor(
     private entries: FileEntry[],
+    /** Whether the user named this file, and not its directory. */
+    private isSingle: bool,
     config: Config,
   ) {
     super();
     this.lines = new Lines(config.webhookMaxBatchSize);
-    this.payload.maxEventSize = config.maxEventSize;
+    this.payload.faults.maxEventSize = config.maxEventSize;
     for (let i = 0; i < entries.length; i++) this.total += entries[i].size;
     if (survivor.open != 0) this.resume();
     else this.openFrom(0);
@@ -70,25 +72,26 @@ export class Files extends Source {
       return;
     }
     this.lines.begin(position);
-    this.skip = u32(survivor.within);
+    this.isPart = survivor.within != 0;
     this.trapped = survivor.trapped;
+    this.lines.dropUnreadable(survivor.trapped);
   }
 
   /** Opens the first file from `index` on that can be opened. */
   private openFrom(index: i32): void {
     this.lines.input.close();
     this.lines.begin(0);
-    this.skip = 0;
+    this.isPart = false;
     this.trapped = 0;
     this.doneBefore = 0;
     for (let i = 0; i < index; i++) this.doneBefore += this.entries[i].size;
     for (this.current = index; this.current < this.entries.length; this.current++) {
       const entry = this.entries[this.current];
       this.lines.name = '"' + entry.path + '"';
-      this.payload.origin = this.lines.name;
-      const result = this.lines.input.open(entry.path, false);
+      this.payload.faults.origin = this.lines.name;
+      const result = this.lines.input.open(encodePath(entry.path), false);
       if (result == 0) return;
-      if (this.entries.length == 1) {
+      if (this.isSingle) {
         this.problem = 'open_params: cannot open ' + this.lines.name + ': ' + errnoText(result);
       } else {
         this.complain('cannot open', result);
@@ -121,12 +124,18 @@ export class Files extends Source {
   private beginLine(): void {
     const lines = this.lines;
     this.payload.offset = lines.offset;
-    this.payload.begin(lines.line, lines.length, this.skip, this.trapped);
-    this.skip = 0;
+    this.payload.begin(lines.line, lines.length);
+    this.payload.dropTrapped(this.trapped);
+    if (this.isPart) this.payload.restore();
+    this.isPart = false;
   }
 
   /** Reads on in the current file, or leaves it. */
   private read(batch: Batch): void {
+    if (this.lines.skipUnreadable()) {
+      batch.end();
+      return;
+    }
     const count = this.lines.fill();
     if (count > 0) {
       batch.spend(count);
@@ -157,8 +166,14 @@ export class Files extends Source {
     const entry = this.entries[this.current];
     survivor.first = entry.device;
     survivor.second = entry.inode;
-    survivor.position = this.payload.isDone() ? this.lines.position() : this.payload.offset;
-    survivor.within = this.payload.isDone() ? 0 : this.payload.position();
+    if (!this.payload.isDone()) {
+      survivor.position = this.payload.offset;
+      this.payload.save();
+    } else {
+      survivor.position = this.lines.position();
+      // What was noted before a trap stays while the payload was not begun again.
+      if (!this.isPart) survivor.within = 0;
+    }
   }
 
   ack(): void {}

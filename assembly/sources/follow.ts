@@ -9,7 +9,7 @@ import { Config } from '../config/config';
 import { Counter, counters } from '../counters';
 import { Reason, Severity, log, logLimited, mayLog } from '../log';
 import { survivor } from '../survivor';
-import { errnoText, statPath } from './input';
+import { encodePath, errnoText, statPath } from './input';
 import { Lines } from './lines';
 import { Poll, Source } from './source';
 
@@ -17,11 +17,13 @@ const ENOENT = -2;
 
 export class Follow extends Source {
   private lines: Lines;
+  private encodedPath: ArrayBuffer;
   private payload: Payload = new Payload();
   private atPath: FileStat = new FileStat();
   // Set once the path is seen to name another file: what the old one still holds is read first.
   private isRotated: bool = false;
-  private skip: u32 = 0;
+  // After a trap: see files.ts.
+  private isPart: bool = false;
   private trapped: u64 = 0;
 
   constructor(
@@ -32,9 +34,10 @@ export class Follow extends Source {
     super();
     const name = '"' + path + '"';
     this.lines = new Lines(config.webhookMaxBatchSize);
+    this.encodedPath = encodePath(path);
     this.lines.name = name;
-    this.payload.maxEventSize = config.maxEventSize;
-    this.payload.origin = name;
+    this.payload.faults.maxEventSize = config.maxEventSize;
+    this.payload.faults.origin = name;
     if (survivor.open != 0) {
       this.resume();
     } else if (this.open() == ENOENT) {
@@ -56,12 +59,13 @@ export class Follow extends Source {
       return;
     }
     this.goTo(survivor.position);
-    this.skip = u32(survivor.within);
+    this.isPart = survivor.within != 0;
     this.trapped = survivor.trapped;
+    this.lines.dropUnreadable(survivor.trapped);
   }
 
   private open(): i32 {
-    const result = this.lines.input.open(this.path, true);
+    const result = this.lines.input.open(this.encodedPath, true);
     this.isRotated = false;
     this.lines.begin(0);
     if (result < 0 && result != ENOENT) this.complain('open', result);
@@ -104,14 +108,20 @@ export class Follow extends Source {
 
   private beginLine(): void {
     this.payload.offset = this.lines.offset;
-    this.payload.begin(this.lines.line, this.lines.length, this.skip, this.trapped);
-    this.skip = 0;
+    this.payload.begin(this.lines.line, this.lines.length);
+    this.payload.dropTrapped(this.trapped);
+    if (this.isPart) this.payload.restore();
+    this.isPart = false;
   }
 
   /** Reads what is there; false when there is nothing to do now. */
   private readOn(batch: Batch): bool {
     if (!this.lines.input.isOpen()) {
       if (this.open() < 0) return false;
+      batch.end();
+      return true;
+    }
+    if (this.lines.skipUnreadable()) {
       batch.end();
       return true;
     }
@@ -146,7 +156,7 @@ export class Follow extends Source {
 
   /** Looks whether the path names another file, or the file got shorter; true when there is more to read. */
   private checkPath(batch: Batch): bool {
-    const result = statPath(this.path, this.atPath);
+    const result = statPath(this.encodedPath, this.atPath);
     if (result < 0) {
       if (result != ENOENT) this.complain('look at', result);
       return false;
@@ -159,6 +169,11 @@ export class Follow extends Source {
       return true;
     }
     if (this.atPath.size < input.fileBytes) {
+      if (this.lines.takeRest()) {
+        // The line without a break was copied away with the rest: no more of it will come.
+        this.beginLine();
+        return true;
+      }
       if (batch.count > 0) {
         batch.end();
         return true;
@@ -183,8 +198,14 @@ export class Follow extends Source {
     const isOpen = this.lines.input.isOpen();
     survivor.first = isOpen ? stat.device : 0;
     survivor.second = isOpen ? stat.inode : 0;
-    survivor.position = this.payload.isDone() ? this.lines.position() : this.payload.offset;
-    survivor.within = this.payload.isDone() ? 0 : this.payload.position();
+    if (!this.payload.isDone()) {
+      survivor.position = this.payload.offset;
+      this.payload.save();
+    } else {
+      survivor.position = this.lines.position();
+      // What was noted before a trap stays while the payload was not begun again.
+      if (!this.isPart) survivor.within = 0;
+    }
   }
 
   ack(): void {}

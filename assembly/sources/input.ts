@@ -3,6 +3,7 @@
 import * as host from '../host';
 import { FileStat } from '../host';
 import { Counter, counters } from '../counters';
+import { countText } from '../log';
 
 /** Bytes of compressed data that are read at once. */
 const COMPRESSED: i32 = 64 * 1024;
@@ -18,10 +19,15 @@ export function errnoText(error: i32): string {
   return text;
 }
 
-/** Calls `fileStat` with a string; 0 or -errno. */
-export function statPath(path: string, stat: FileStat): i32 {
-  const bytes = String.UTF8.encode(path);
-  return host.fileStat(changetype<usize>(bytes), bytes.byteLength, changetype<usize>(stat));
+/** A path as the host's calls take it: UTF-8, made once. */
+export function encodePath(path: string): ArrayBuffer {
+  countText();
+  return String.UTF8.encode(path);
+}
+
+/** Describes what is at an encoded path; 0 or -errno. */
+export function statPath(path: ArrayBuffer, stat: FileStat): i32 {
+  return host.fileStat(changetype<usize>(path), path.byteLength, changetype<usize>(stat));
 }
 
 export class Input {
@@ -38,10 +44,9 @@ export class Input {
   /** True when gzip data broke off in the middle. */
   isCutOff: bool = false;
 
-  /** Opens the file; `plain` leaves gzip as it is. 0 or -errno. */
-  open(path: string, plain: bool): i32 {
-    const bytes = String.UTF8.encode(path);
-    const file = host.fileOpen(changetype<usize>(bytes), bytes.byteLength);
+  /** Opens the file at an encoded path; `plain` leaves gzip as it is. 0 or -errno. */
+  open(path: ArrayBuffer, plain: bool): i32 {
+    const file = host.fileOpen(changetype<usize>(path), path.byteLength);
     if (file < 0) return file;
     this.file = file;
     this.fileBytes = 0;

@@ -3,6 +3,7 @@
 import { Counter, counters } from '../counters';
 import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
+import { WHOLE_PAYLOAD, survivor } from '../survivor';
 import { Input } from './input';
 
 /** Bytes that are read at once: they stay in the second-level cache until they are scanned. */
@@ -20,7 +21,8 @@ export class Lines {
   private searched: u32 = 0; // up to where there is no line break
   private filled: u32 = 0;
   private bufferOffset: u64 = 0; // offset of the buffer's first byte in the text
-  private skipping: bool = false; // inside a line that is too long
+  private skipping: bool = false; // inside a line that is dropped
+  private unreadable: u64 = 0; // offset plus one of a line that could not be read, or 0
 
   /** What the file is called in messages. */
   name: string = '';
@@ -40,6 +42,30 @@ export class Lines {
     this.filled = 0;
     this.bufferOffset = offset;
     this.skipping = false;
+    this.unreadable = 0;
+  }
+
+  /** After `begin`: drops the line whose reading ended in a trap, if `trapped` (see survivor.ts) tells of one. */
+  dropUnreadable(trapped: u64): void {
+    if ((trapped & WHOLE_PAYLOAD) != 0) this.unreadable = trapped & ~WHOLE_PAYLOAD;
+  }
+
+  /** To be called before `fill`: true when it has come to that line, and dropped it. */
+  skipUnreadable(): bool {
+    if (this.unreadable == 0 || this.position() + 1 != this.unreadable) return false;
+    this.unreadable = 0;
+    this.skipping = true;
+    counters.add(Counter.EventsReceived, 1);
+    counters.add(Counter.DroppedTrap, 1);
+    if (mayLog(Reason.Trap)) {
+      const where = 'the line at byte ' + this.position().toString() + ' of ' + this.name;
+      logLimited(
+        Reason.Trap,
+        Severity.Warning,
+        where + ' made the plugin stop with an internal error; it is dropped',
+      );
+    }
+    return true;
   }
 
   /** Finds the next whole line; false when more must be read first. Empty lines are passed over. */
@@ -97,17 +123,20 @@ export class Lines {
 
   /** Reads more; the bytes read, 0 at the end for now, or -errno. */
   fill(): i32 {
-    if (this.filled - this.from > this.maxLine) {
-      if (!this.skipping) this.tooLong();
+    if (!this.skipping && this.filled - this.from > this.maxLine) {
+      this.tooLong();
       this.skipping = true;
-      this.from = this.filled;
     }
+    if (this.skipping) this.from = this.filled;
+    // When this traps, there is no memory for the line: the next instance drops it.
+    survivor.suspect = WHOLE_PAYLOAD | (this.position() + 1);
     this.moveToFront();
     const room = this.filled + CHUNK;
     const address = this.buffer.reserve(room + PADDING);
     const count = this.input.read(address + this.filled, i32(CHUNK));
     if (count > 0) this.filled += count;
     memory.fill(address + this.filled, 0, PADDING);
+    survivor.suspect = 0;
     return count;
   }
 

@@ -6,7 +6,7 @@ import { quoted } from '../fields/catalogue';
 import { Listing } from './directory';
 import { FileEntry, Files } from './files';
 import { Follow } from './follow';
-import { errnoText, statPath } from './input';
+import { encodePath, errnoText, statPath } from './input';
 import { Source } from './source';
 import { Url } from './url';
 import { Webhook } from './webhook';
@@ -79,14 +79,14 @@ function openFollow(url: Url, config: Config, opened: Opened): void {
 
 function kindOf(path: string): FileKind {
   const stat = new FileStat();
-  return statPath(path, stat) < 0 ? FileKind.Other : <FileKind>stat.kind;
+  return statPath(encodePath(path), stat) < 0 ? FileKind.Other : <FileKind>stat.kind;
 }
 
 function openPath(text: string, config: Config, opened: Opened): void {
   let path = text;
   let recursive = false;
   const stat = new FileStat();
-  let result = statPath(path, stat);
+  let result = statPath(encodePath(path), stat);
   const question = text.lastIndexOf('?');
   if (result < 0 && question >= 0) {
     // Not a file with a question mark in its name: parameters.
@@ -95,12 +95,12 @@ function openPath(text: string, config: Config, opened: Opened): void {
     const value = url.take('recursive');
     url.refuseUnknown('is recursive=true or recursive=false');
     opened.problem = url.problem;
-    if (value && value != 'true' && value != 'false') {
+    if (opened.problem == '' && value && value != 'true' && value != 'false') {
       opened.problem = 'open_params: recursive="' + value + '" must be true or false';
     }
     if (opened.problem != '') return;
     recursive = value != null && value == 'true';
-    result = statPath(path, stat);
+    result = statPath(encodePath(path), stat);
   }
   if (result < 0) {
     opened.problem = 'open_params: cannot open "' + path + '": ' + errnoText(result);
@@ -108,7 +108,7 @@ function openPath(text: string, config: Config, opened: Opened): void {
     openDirectory(path, recursive, config, opened);
   } else if (stat.kind == FileKind.Regular) {
     const entry = new FileEntry(path, stat.size, stat.modified, stat.device, stat.inode);
-    const files = new Files([entry], config);
+    const files = new Files([entry], true, config);
     opened.problem = files.problem;
     if (opened.problem == '') opened.source = files;
   } else {
@@ -121,7 +121,7 @@ function openDirectory(path: string, recursive: bool, config: Config, opened: Op
   if (listing.error < 0) {
     opened.problem = 'open_params: cannot list "' + path + '": ' + errnoText(listing.error);
   } else {
-    opened.source = new Files(listing.entries, config);
+    opened.source = new Files(listing.entries, false, config);
   }
 }
 

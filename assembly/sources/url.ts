@@ -34,6 +34,7 @@ export class Url {
   take(key: string): string | null {
     const at = this.keys.indexOf(key);
     if (at < 0) return null;
+    if (this.keys.lastIndexOf(key) != at) this.problem = malformed('parameter "' + key + '" is given twice');
     const value = this.values[at];
     this.keys.splice(at, 1);
     this.values.splice(at, 1);

@@ -9,7 +9,7 @@ import { Counter, counters } from '../counters';
 import { Name } from '../json/name';
 import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
-import { survivor } from '../survivor';
+import { WHOLE_PAYLOAD, survivor } from '../survivor';
 import { errnoText } from './input';
 import { Poll, Source } from './source';
 
@@ -38,10 +38,9 @@ export class Webhook extends Source {
   private finished: StaticArray<u32> = new StaticArray<u32>(MAX_FINISHED);
   private finishedCount: i32 = 0;
   private hasRequest: bool = false;
-  // After a trap: the request that was partly handed over and how far, the one that was being read when the
-  // trap came and its element (see Payload.begin). Ids begin at 1.
+  // After a trap: the request that was partly handed over, the one that was being read when the trap came and
+  // its element (see Payload.dropTrapped). Ids begin at 1.
   private partRequest: u32 = 0;
-  private partWithin: u32 = 0;
   private trappedRequest: u32 = 0;
   private trapped: u64 = 0;
   private isPart: bool = false;
@@ -49,11 +48,10 @@ export class Webhook extends Source {
   constructor(address: string, port: i32, path: string, config: Config) {
     super();
     this.path = new Name(path);
-    this.payload.maxEventSize = config.maxEventSize;
-    this.payload.origin = 'the body of a webhook request';
+    this.payload.faults.maxEventSize = config.maxEventSize;
+    this.payload.faults.origin = 'the body of a webhook request';
     if (survivor.open != 0) {
       this.partRequest = u32(survivor.first);
-      this.partWithin = u32(survivor.within);
       this.trappedRequest = u32(survivor.second);
       this.trapped = survivor.trapped;
     }
@@ -131,20 +129,32 @@ export class Webhook extends Source {
 
   private takeBody(): bool {
     const length = this.request.bodyLength;
+    const id = this.request.id;
+    if (id == this.trappedRequest && (this.trapped & WHOLE_PAYLOAD) != 0) {
+      counters.add(Counter.EventsReceived, 1);
+      counters.add(Counter.DroppedTrap, 1);
+      this.refuse(413, 'the body is too large to be read\n');
+      return false;
+    }
+    // When this traps, there is no memory for the body: the next instance refuses it.
+    survivor.second = id;
+    survivor.suspect = WHOLE_PAYLOAD;
     this.body.shrink(KEEP_BODY);
     const address = this.body.reserve(length + PADDING);
-    const copied = host.httpBody(this.request.id, address, length);
-    if (copied != length) {
+    survivor.suspect = 0;
+    if (host.httpBody(id, address, length) != length) {
       this.refuse(503, 'the body could not be read; send it again\n');
       return false;
     }
     memory.fill(address + length, 0, PADDING);
     counters.add(Counter.BytesReceived, length);
-    const id = this.request.id;
     this.isPart = id == this.partRequest;
-    survivor.second = id;
-    const skip = this.isPart ? this.partWithin : 0;
-    this.payload.begin(address, length, skip, id == this.trappedRequest ? this.trapped : 0);
+    this.payload.begin(address, length);
+    if (this.isPart) {
+      this.payload.restore();
+      this.partRequest = 0;
+    }
+    if (id == this.trappedRequest) this.payload.dropTrapped(this.trapped);
     return true;
   }
 
@@ -158,10 +168,11 @@ export class Webhook extends Source {
     if (payload.good > 0 || this.isPart) {
       if (batch.count > 0) this.finished[this.finishedCount++] = this.request.id;
       else this.acknowledge(this.request.id, true);
-    } else if (payload.bad == 0) {
+    } else if (payload.faults.count == 0) {
       this.refuse(400, 'bad request: the body holds no audit event\n');
     } else {
-      this.refuse(payload.tooLarge == payload.bad ? 413 : 400, 'bad request: ' + payload.complaint + '\n');
+      const faults = payload.faults;
+      this.refuse(faults.tooLarge == faults.count ? 413 : 400, 'bad request: ' + faults.first + '\n');
     }
   }
 
@@ -182,8 +193,12 @@ export class Webhook extends Source {
   }
 
   handOver(): void {
-    survivor.first = this.hasRequest ? this.request.id : 0;
-    survivor.within = this.hasRequest ? this.payload.position() : 0;
+    if (this.hasRequest) {
+      survivor.first = this.request.id;
+      this.payload.save();
+    } else if (this.partRequest == 0) {
+      survivor.first = 0;
+    }
     for (let i = 0; i < this.finishedCount; i++) this.acknowledge(this.finished[i], false);
     this.finishedCount = 0;
   }

@@ -34,7 +34,10 @@ u32 w2c_host_fileOpen(struct w2c_host *host, u32 path, u32 length) {
     if (fd < 0)
         return negative(errno);
     struct stat stat;
-    int error = fstat(fd, &stat) != 0 ? errno : S_ISDIR(stat.st_mode) ? EISDIR : S_ISREG(stat.st_mode) ? 0 : EINVAL;
+    int error = fstat(fd, &stat) != 0   ? errno
+                : S_ISDIR(stat.st_mode) ? EISDIR
+                : S_ISREG(stat.st_mode) ? 0
+                                        : EINVAL;
     int number = error != 0 ? -error : host_open_handle(host, (struct handle){.kind = HANDLE_FILE, .fd = fd});
     if (number < 0)
         close(fd);
@@ -61,7 +64,9 @@ static u32 write_stat(struct w2c_host *host, u32 out, const struct stat *stat) {
         .modified = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec,
         .device = stat->st_dev,
         .inode = stat->st_ino,
-        .kind = S_ISREG(stat->st_mode) ? KIND_REGULAR : S_ISDIR(stat->st_mode) ? KIND_DIRECTORY : KIND_OTHER,
+        .kind = S_ISREG(stat->st_mode)   ? KIND_REGULAR
+                : S_ISDIR(stat->st_mode) ? KIND_DIRECTORY
+                                         : KIND_OTHER,
     };
     size_t size = offsetof(struct file_stat, kind) + sizeof(result.kind);
     memcpy(host_bytes(host, out, (u32)size), &result, size);

@@ -50,8 +50,8 @@ struct event_base *host_loop(struct w2c_host *host) {
 }
 
 // Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: libevent writes without
-// MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it is
-// left alone.
+// MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it
+// is left alone.
 void host_run_loop(struct w2c_host *host, int flags) {
     sigset_t pipe, before, pending;
     sigemptyset(&pipe);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The capabilities that the WASM imports (assembly/host.ts says what each one promises). One file each; what they
-// share stands here. Nothing of Falco's API in this folder.
+// The capabilities that the WASM imports (assembly/host.ts says what each one promises). One file each; what
+// they share stands here. Nothing of Falco's API in this folder.
 #ifndef K8SAUDIT_HOST_H
 #define K8SAUDIT_HOST_H
 
@@ -41,8 +41,8 @@ struct w2c_host {
 
 void host_free(struct w2c_host *host);
 
-// After a trap: closes files and streams, which the new instance opens again, and lets the servers offer again what
-// has no answer.
+// After a trap: closes files and streams, which the new instance opens again, and lets the servers offer
+// again what has no answer.
 void host_after_trap(struct w2c_host *host);
 
 // The native address of `length` bytes at `at`; traps when they are not all inside the memory.
@@ -67,6 +67,7 @@ void http_server_free(void *server);
 void http_server_after_trap(struct w2c_host *host, void *server);
 void inflate_free(void *stream);
 
-void host_logf(struct w2c_host *host, int severity, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void host_logf(struct w2c_host *host, int severity, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP server, by libevent's evhttp. It takes whole requests, keeps them until they are answered, and knows nothing
-// of audit events.
+// HTTP server, by libevent's evhttp. It takes whole requests, keeps them until they are answered, and knows
+// nothing of audit events.
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -237,7 +237,8 @@ u32 w2c_host_httpTake(struct w2c_host *host, u32 number, u32 out) {
         }
         struct http_request description = {
             .id = request->id,
-            .method = evhttp_request_get_command(request->http) == EVHTTP_REQ_POST ? METHOD_POST : METHOD_OTHER,
+            .method =
+                evhttp_request_get_command(request->http) == EVHTTP_REQ_POST ? METHOD_POST : METHOD_OTHER,
             .body_length = request->body_length,
         };
         memcpy(place, &description, sizeof(description));

@@ -15,8 +15,8 @@ struct frame {
     struct frame *outer;
 };
 
-// Where a trap of this thread goes. wasm_rt_trap gets no context, so this cannot live in a plugin state; it is
-// only set while a call into the WASM runs.
+// Where a trap of this thread goes. wasm_rt_trap gets no context, so this cannot live in a plugin state; it
+// is only set while a call into the WASM runs.
 static _Thread_local struct frame *innermost;
 
 wasm_rt_trap_t wasm_rt_try(void (*call)(void *), void *context) {
@@ -43,7 +43,8 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t 
     (void)page_size;
     if (max_pages > WASM_MAX_PAGES)
         max_pages = WASM_MAX_PAGES;
-    void *data = mmap(NULL, max_pages * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *data =
+        mmap(NULL, max_pages * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED)
         wasm_rt_trap(WASM_RT_TRAP_OOB);
     *memory = (wasm_rt_memory_t){.data = data, .max_pages = max_pages};

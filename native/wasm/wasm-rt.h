@@ -20,8 +20,8 @@
 #define WASM_RT_SEGUE_FREE_SEGMENT 0
 #define WASM_RT_SANITY_CHECKS 0
 
-// Calls inside each other are counted per instance, in its memory object. Falco's threads have 8 MiB of stack;
-// our deepest frame has some hundred bytes.
+// Calls inside each other are counted per instance, in its memory object. Falco's threads have 8 MiB of
+// stack; our deepest frame has some hundred bytes.
 #define WASM_RT_STACK_DEPTH_COUNT 1
 #define WASM_RT_MAX_CALL_STACK_DEPTH 2000
 #define wasm_rt_call_stack_depth (instance->w2c_memory.call_depth)
@@ -92,8 +92,8 @@ void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table);
 // Leaves the innermost wasm_rt_try of this thread.
 _Noreturn void wasm_rt_trap(wasm_rt_trap_t code);
 
-// Runs `call(context)`; gives WASM_RT_TRAP_NONE, or the trap that ended it. Frames of C between here and the trap
-// are left without unwinding: an import must not hold anything while it may trap.
+// Runs `call(context)`; gives WASM_RT_TRAP_NONE, or the trap that ended it. Frames of C between here and the
+// trap are left without unwinding: an import must not hold anything while it may trap.
 wasm_rt_trap_t wasm_rt_try(void (*call)(void *), void *context);
 
 // English for a trap.

@@ -76,7 +76,13 @@ export class Host {
 
   /** Puts a request into the server's queue; its answer appears in the returned object. */
   send(request: FakeRequest): QueuedRequest {
-    const queued = { id: this.nextRequest++, request, body: Buffer.from(request.body), taken: false, sent: false };
+    const queued = {
+      id: this.nextRequest++,
+      request,
+      body: Buffer.from(request.body),
+      taken: false,
+      sent: false,
+    };
     this.requests.push(queued);
     return queued;
   }
@@ -199,8 +205,14 @@ export class Host {
     },
 
     inflateOpen: () => this.handle(this.streams, { input: Buffer.alloc(0), given: 0 }),
-    inflate: (handle: number, input: number, length: number, out: number, capacity: number, consumed: number) =>
-      this.inflate(this.streams.get(handle)!, input, length, out, capacity, consumed),
+    inflate: (
+      handle: number,
+      input: number,
+      length: number,
+      out: number,
+      capacity: number,
+      consumed: number,
+    ) => this.inflate(this.streams.get(handle)!, input, length, out, capacity, consumed),
     inflateAtEnd: (handle: number) => (isWholeGzip(this.streams.get(handle)!.input) ? 1 : 0),
     inflateClose: (handle: number) => {
       this.streams.delete(handle);

@@ -138,7 +138,9 @@ export class Wasm {
     const at = Number(packed & 0xffff_ffffn);
     if (count === 0) return { value: null, offsets: [] };
     const view = new DataView(this.host.memory.buffer);
-    const values = Array.from({ length: count }, (_, i) => this.cString(Number(view.getBigUint64(at + i * 8, true))));
+    const values = Array.from({ length: count }, (_, i) =>
+      this.cString(Number(view.getBigUint64(at + i * 8, true))),
+    );
     const offsets = Array.from({ length: count }, (_, i) => ({
       start: view.getUint32(at + count * 8 + i * 4, true),
       length: view.getUint32(at + count * 12 + i * 4, true),
@@ -160,7 +162,9 @@ export class Wasm {
     const names: { name: string }[] = JSON.parse(this.text(this.exports.describeMetrics()));
     const at = Number(this.exports.survivorAddress()) >>> 0;
     const view = new DataView(this.host.memory.buffer);
-    return Object.fromEntries(names.map(({ name }, i) => [name, Number(view.getBigUint64(at + i * 8, true))]));
+    return Object.fromEntries(
+      names.map(({ name }, i) => [name, Number(view.getBigUint64(at + i * 8, true))]),
+    );
   }
 
   /** The counters that are not 0. */

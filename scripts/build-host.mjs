@@ -1,0 +1,181 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// Builds build/sinsp_host, the small stand-in for Falco: native/sinsp_host against the sysroot's libsinsp.
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { UserError } from './lib/errors.mjs';
+import { createLog, startTimer } from './lib/log.mjs';
+import { buildPaths, debianArchitecture, findCommand, repositoryRoot } from './lib/paths.mjs';
+import { ask, endAll, runOrFail } from './lib/run.mjs';
+import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
+
+/** Headers of the sysroot that compile against this machine's own libc; the sysroot's libc does not count. */
+const headerFolders = ['falcosecurity', 'jsoncpp', 're2', 'absl', 'tbb', 'oneapi', 'uthash.h'];
+const libraries = ['sinsp', 'scap', 'jsoncpp'];
+const compileFlags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror'];
+
+/**
+ * Where the host and what it needs to run are.
+ *
+ * @param {string} [root] the top folder of the repository
+ */
+export function hostPaths(root = repositoryRoot) {
+  const paths = buildPaths(root);
+  const { multiarch, loader } = debianArchitecture() ?? { multiarch: 'unknown', loader: 'unknown' };
+  const libraries = join(paths.sysroot, 'usr', 'lib', multiarch);
+  return {
+    sources: join(root, 'native', 'sinsp_host'),
+    program: join(paths.build, 'sinsp_host'),
+    objects: join(paths.work, 'sinsp_host'),
+    stamp: join(paths.stamps, 'sinsp_host.json'),
+    logFile: join(paths.logs, 'sinsp_host.log'),
+    libraries,
+    loader: join(libraries, loader),
+  };
+}
+
+/**
+ * The command that runs a program with the sysroot's own loader and libraries.
+ *
+ * @param {string} program path of the program: hostPaths().program, or one of the sysroot's
+ * @param {string} [root] the top folder of the repository
+ * @returns {string[]} program and first arguments; append the program's own
+ */
+export function sysrootCommand(program, root = repositoryRoot) {
+  const { loader, libraries } = hostPaths(root);
+  return [loader, '--library-path', libraries, program];
+}
+
+/**
+ * Build the host if it is not there or its sources have changed.
+ *
+ * @param {string} [root] the top folder of the repository
+ * @returns {Promise<string>} path of the program; see sysrootCommand
+ * @throws {UserError} the sysroot or the compiler is missing, or a source does not compile
+ */
+export async function buildHost(root = repositoryRoot) {
+  const log = createLog('sinsp_host');
+  const paths = hostPaths(root);
+  const { sysrootInclude } = buildPaths(root);
+  const compiler = findCompiler();
+  const libsinsp = findLibsinsp(paths.libraries);
+  const sources = listSources(paths.sources);
+  const flags = [
+    ...compileFlags,
+    ...['-include', join(paths.sources, 'strlcpy.h')],
+    ...['falcosecurity', '.', 'jsoncpp'].flatMap((folder) => ['-isystem', join(sysrootInclude, folder)]),
+  ];
+  const contents = sources.all.map((file) => [basename(file), readFileSync(file, 'utf8')]);
+  const recipe = recipeHash([contents, compileFlags, libraries, ask([compiler, '--version']), libsinsp]);
+  if (isFresh(readStamp(paths.stamp), recipe, [paths.program])) {
+    log('up to date');
+    return paths.program;
+  }
+  const elapsed = startTimer();
+  log(`compiling ${relative(root, paths.sources)} against ${libsinsp}`);
+  linkHeaders(sysrootInclude, join(buildPaths(root).sysroot, 'usr', 'include'));
+  rmSync(paths.logFile, { force: true });
+  rmSync(paths.objects, { recursive: true, force: true });
+  mkdirSync(paths.objects, { recursive: true });
+  const objects = await compileAll(compiler, flags, sources.units, paths);
+  const link = [compiler, '-o', paths.program, ...objects, '-L', paths.libraries];
+  // The sysroot's libraries want a newer glibc than this machine may have; the sysroot's loader brings it.
+  link.push(...libraries.map((name) => `-l${name}`), '-Wl,--allow-shlib-undefined');
+  await runOrFail(link, { what: 'link the libsinsp host', logFile: paths.logFile });
+  rmSync(paths.objects, { recursive: true, force: true });
+  writeStamp(paths.stamp, { recipe, versions: { libsinsp }, files: [] });
+  log(`${relative(root, paths.program)} done in ${elapsed()}`);
+  return paths.program;
+}
+
+/** @returns {string} the C++ compiler's path */
+function findCompiler() {
+  const compiler = findCommand('g++');
+  if (compiler === undefined) {
+    throw new UserError('there is no C++ compiler: install g++ (Debian: apt-get install g++)');
+  }
+  return compiler;
+}
+
+/**
+ * @param {string} folder the sysroot's libraries
+ * @returns {string} file name of the library, with its version
+ */
+function findLibsinsp(folder) {
+  const library = join(folder, 'libsinsp.so');
+  if (!existsSync(library)) {
+    throw new UserError(`there is no libsinsp at ${library}: run node scripts/bootstrap.mjs first`);
+  }
+  return basename(realpathSync(library));
+}
+
+/** @param {string} folder */
+function listSources(folder) {
+  const all = readdirSync(folder)
+    .sort()
+    .map((name) => join(folder, name));
+  return { all, units: all.filter((file) => file.endsWith('.cpp')) };
+}
+
+/**
+ * Compile every unit, two at a time.
+ *
+ * @param {string} compiler
+ * @param {string[]} flags
+ * @param {string[]} units
+ * @param {ReturnType<typeof hostPaths>} paths
+ * @returns {Promise<string[]>} object files
+ */
+async function compileAll(compiler, flags, units, { objects, logFile }) {
+  const queue = [...units];
+  const worker = async () => {
+    for (let unit = queue.shift(); unit !== undefined; unit = queue.shift()) {
+      const command = [compiler, ...flags, '-c', unit, '-o', objectFile(objects, unit)];
+      await runOrFail(command, { what: `compile ${basename(unit)}`, logFile });
+    }
+  };
+  await Promise.all([worker(), worker()]);
+  return units.map((unit) => objectFile(objects, unit));
+}
+
+/**
+ * @param {string} folder
+ * @param {string} unit
+ */
+function objectFile(folder, unit) {
+  return join(folder, `${basename(unit, '.cpp')}.o`);
+}
+
+/**
+ * @param {string} folder where the links go
+ * @param {string} headers the sysroot's usr/include
+ */
+function linkHeaders(folder, headers) {
+  mkdirSync(folder, { recursive: true });
+  for (const name of headerFolders) {
+    const link = join(folder, name);
+    if (existsSync(join(headers, name)) && !existsSync(link)) {
+      rmSync(link, { force: true });
+      symlinkSync(relative(folder, join(headers, name)), link);
+    }
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  process.once('SIGINT', () => {
+    endAll();
+    process.exit(130);
+  });
+  try {
+    await buildHost();
+  } catch (error) {
+    endAll();
+    if (!(error instanceof UserError)) {
+      throw error;
+    }
+    process.stderr.write(`build-host: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,159 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// `npm run docs:fields`: writes docs/fields.md from the catalogue of fields that the build has left in build/generated.
+// With --check it writes nothing, and fails when the file is not up to date.
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { UserError } from './lib/errors.mjs';
+import { buildPaths, repositoryRoot } from './lib/paths.mjs';
+
+/**
+ * A field as plugin_get_fields describes it.
+ *
+ * @typedef {object} Field
+ * @property {string} name
+ * @property {string} type
+ * @property {boolean} [isList]
+ * @property {{ isIndex?: boolean, isKey?: boolean, isRequired?: boolean }} [arg]
+ * @property {string} desc
+ */
+
+const usage = `usage: npm run docs:fields [-- --check]
+
+Writes docs/fields.md from the catalogue, as the last build has left it.
+  --check  write nothing; fail when docs/fields.md is not up to date`;
+
+/** Headings, and the names that stand under them: a field belongs to the longest prefix that fits. */
+const families = [
+  { title: 'The request and its answer', prefixes: ['ka.'] },
+  { title: 'Role bindings', prefixes: ['ka.req.binding.'] },
+  { title: 'Roles', prefixes: ['ka.req.role.'] },
+  { title: 'Services and config maps', prefixes: ['ka.req.service.', 'ka.req.configmap.'] },
+  { title: 'Pods', prefixes: ['ka.req.pod.', 'ka.req.volume.', 'ka.req.container.'] },
+  { title: 'Containers', prefixes: ['ka.req.pod.containers.'] },
+  { title: 'Init containers', prefixes: ['ka.req.pod.initContainers.'] },
+  { title: 'Ephemeral containers', prefixes: ['ka.req.pod.ephemeralContainers.'] },
+];
+
+/** @param {string} name */
+function familyOf(name) {
+  const fit = (/** @type {string[]} */ prefixes) =>
+    Math.max(...prefixes.map((prefix) => (name.startsWith(prefix) ? prefix.length : 0)));
+  return families.reduce((best, family) => (fit(family.prefixes) > fit(best.prefixes) ? family : best));
+}
+
+/** @param {Field} field */
+function argumentOf({ arg }) {
+  if (arg?.isKey) {
+    return '`[text]`, required';
+  }
+  return arg?.isIndex ? '`[number]`, optional' : '–';
+}
+
+/** @param {string} text */
+function cell(text) {
+  return text.replaceAll('|', '\\|');
+}
+
+/** @param {Field} field */
+function row(field) {
+  const list = field.isList ? 'yes' : 'no';
+  return `| \`${field.name}\` | ${field.type} | ${list} | ${argumentOf(field)} | ${cell(field.desc)} |`;
+}
+
+/**
+ * @param {Field[]} fields
+ * @returns {string} Markdown, not formatted yet
+ */
+function describeFields(fields) {
+  const sections = families.map(({ title, prefixes }) => {
+    const rows = fields.filter(({ name }) => familyOf(name).prefixes === prefixes).map(row);
+    return rows.length === 0
+      ? ''
+      : `## ${title}\n\n| field | type | list | argument | value |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  });
+  return `<!-- SPDX-License-Identifier: Apache-2.0 -->
+<!-- Written by npm run docs:fields from assembly/fields/catalogue.ts. Change it there. -->
+
+# Fields
+
+The ${fields.length} fields of the event source \`k8s_audit\`.
+
+- Every value is a string: \`ka.response.code = 403\` and \`ka.response.code startswith 4\` both work. An object or array
+  is given as compact JSON.
+- A value that is missing or \`null\` is no value: \`ka.target.name exists\` is then false. No request or response body is
+  in an event that the audit policy logs at level \`Metadata\`.
+- A **list** has any number of values. libsinsp compares lists with \`in\` (all of its values are in the set),
+  \`intersects\` (at least one is) and \`exists\` alone: \`ka.user.groups intersects (system:masters)\`.
+- \`[number]\` picks one element, counted from 0: \`ka.sourceips[0] in (10.0.0.1)\`. It stays a list, of one value.
+- \`[text]\` has to be there: \`ka.uri.param[command]\`. In \`ka.value\` it is a JSON pointer (RFC 6901), in which \`~1\`
+  stands for \`/\` and \`~0\` for \`~\`: \`ka.value[/responseObject/metadata/labels/app.kubernetes.io~1name]\`.
+- An event without \`auditID\` has no field with a value.
+
+${sections.filter((section) => section !== '').join('\n')}`;
+}
+
+/**
+ * docs/fields.md as it should be.
+ *
+ * @param {string} catalogue the text of build/generated/fields.json
+ * @returns {Promise<string>}
+ */
+export async function fieldsDocument(catalogue) {
+  // Only now: its package is there after npm ci alone.
+  const { format, resolveConfig } = await import('prettier');
+  const file = join(repositoryRoot, 'docs', 'fields.md');
+  return format(describeFields(JSON.parse(catalogue)), {
+    ...(await resolveConfig(file)),
+    parser: 'markdown',
+  });
+}
+
+/** @param {string[]} args */
+function readArguments(args) {
+  try {
+    const options = /** @type {const} */ ({ check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new UserError(`${/** @type {Error} */ (error).message}\n${usage}`);
+  }
+}
+
+/** @param {string[]} args */
+async function main(args) {
+  const { check = false, help = false } = readArguments(args);
+  if (help) {
+    console.log(usage);
+    return;
+  }
+  const catalogue = join(buildPaths().build, 'generated', 'fields.json');
+  if (!existsSync(catalogue)) {
+    throw new UserError(`${relative(process.cwd(), catalogue)} is missing: run npm run build first`);
+  }
+  const wanted = await fieldsDocument(readFileSync(catalogue, 'utf8'));
+  const file = join(repositoryRoot, 'docs', 'fields.md');
+  const name = relative(process.cwd(), file);
+  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) {
+    console.log(`docs: ${name} is up to date`);
+  } else if (check) {
+    throw new UserError(`${name} is not up to date: run npm run build && npm run docs:fields`);
+  } else {
+    writeFileSync(file, wanted);
+    console.log(`docs: ${name} written`);
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    if (!(error instanceof UserError)) {
+      throw error;
+    }
+    console.error(`docs: ${error.message}`);
+    process.exitCode = 1;
+  }
+}

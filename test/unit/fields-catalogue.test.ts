@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of fields: the names, types and arguments of the official plugin and our own, and a value for each of them.
+import { describe, expect, test } from 'vitest';
+import { ask, catalogue } from '../support/ask';
+import { auditEvent } from '../support/events';
+
+// Single values; with [k] the argument is a key, with * the field is a list, with *[i] it takes an index.
+const EVENT = `auditid stage auth.decision auth.reason auth.openshift.decision auth.openshift.username
+  validations.admission.policy.failure security.pod.violations user.name user.groups* impuser.name verb uri uri.param[k]
+  target.name target.namespace target.resource target.subresource target.pod.name useragent sourceips*[i] cluster.name
+  resp.name response.code response.reason`;
+const OBJECTS = `req.binding.subjects* req.binding.subjects.user_names* req.binding.subjects.serviceaccount_names*
+  req.binding.subjects.serviceaccount_ns_names* req.binding.subjects.group_names* req.binding.role
+  req.binding.subject.has_name[k] req.configmap.name req.configmap.obj req.role.rules* req.role.rules.apiGroups*[i]
+  req.role.rules.nonResourceURLs*[i] req.role.rules.verbs*[i] req.role.rules.resources*[i] req.service.type
+  req.service.ports*[i] req.container.image req.container.image.repository req.container.host_network
+  req.container.privileged req.pod.host_ipc req.pod.host_network req.pod.host_pid req.pod.run_as_user req.pod.run_as_group
+  req.pod.fs_group req.pod.supplemental_groups* req.pod.volumes.hostpath*[i] req.volume.hostpath[k]
+  req.pod.volumes.flexvolume_driver*[i] req.pod.volumes.volume_type*[i]`;
+const CONTAINER = `name image image.repository command args privileged allow_privilege_escalation read_only_fs run_as_user
+  run_as_group eff_run_as_user eff_run_as_group proc_mount add_capabilities`;
+
+const words = (text: string): string[] => text.split(/\s+/);
+const EXPECTED = [
+  ...words(EVENT),
+  ...words(OBJECTS),
+  ...['containers', 'initContainers', 'ephemeralContainers'].flatMap((kind) =>
+    [...words(CONTAINER), ...(kind === 'ephemeralContainers' ? [] : ['host_port'])].map(
+      (name) => `req.pod.${kind}.${name}*[i]`,
+    ),
+  ),
+].map((name) => `ka.${name}`);
+/** Fields that the official plugin does not have. */
+const OWN = ['ka.value[k]'];
+
+describe('the catalogue', () => {
+  test('has the 100 fields of the official plugin and our own, with their arguments', () => {
+    const all = catalogue().map(({ name, isList, arg }) => {
+      const argument = arg?.isKey ? '[k]' : arg?.isIndex ? '[i]' : '';
+      return name + (isList ? '*' : '') + argument;
+    });
+    expect(EXPECTED).toHaveLength(100);
+    expect(all.toSorted()).toEqual([...EXPECTED, ...OWN].toSorted());
+  });
+
+  test('types: all are strings; a key must be given, an index may be', () => {
+    for (const { name, type, arg } of catalogue()) {
+      expect(type, name).toBe('string');
+      expect([undefined, { isIndex: true }, { isRequired: true, isKey: true }], name).toContainEqual(arg);
+    }
+  });
+
+  test('descriptions: each has its own, in one line', () => {
+    const descriptions = catalogue().map(({ desc }) => desc);
+    for (const description of descriptions) expect(description).toMatch(/^[A-Z][^\n]{5,}[^.\s]$/);
+    expect(new Set(descriptions).size).toBeGreaterThan(95);
+  });
+});
+
+describe('every field has a value', () => {
+  const container = (prefix: string) => ({
+    name: `${prefix}-name`,
+    image: `reg:5000/${prefix}:1`,
+    command: ['cmd', prefix],
+    args: ['arg', prefix],
+    ports: [{ containerPort: 80, hostPort: 8080 }],
+    securityContext: {
+      privileged: true,
+      allowPrivilegeEscalation: true,
+      readOnlyRootFilesystem: false,
+      runAsUser: 1,
+      runAsGroup: 2,
+      procMount: 'Unmasked',
+      capabilities: { add: ['SYS_ADMIN'] },
+    },
+  });
+  // One event with everything; no real one has it all.
+  const event = auditEvent({
+    annotations: {
+      'authorization.k8s.io/decision': 'allow',
+      'authorization.k8s.io/reason': 'RBAC',
+      'authentication.openshift.io/decision': 'allow',
+      'authentication.openshift.io/username': 'os-user',
+      'validation.policy.admission.k8s.io/validation_failure': '[]',
+      'pod-security.kubernetes.io/audit-violations': 'would violate',
+      cluster_name: 'prod',
+    },
+    user: { username: 'alice', groups: ['dev'] },
+    impersonatedUser: { username: 'bob' },
+    requestURI: '/api?k=v',
+    objectRef: { resource: 'pods', subresource: 'exec', namespace: 'ns', name: 'web' },
+    userAgent: 'kubectl',
+    sourceIPs: ['10.0.0.1'],
+    responseStatus: { code: 201, reason: 'Created' },
+    responseObject: { metadata: { name: 'web-1' } },
+    requestObject: {
+      subjects: [
+        { kind: 'User', name: 'u' },
+        { kind: 'Group', name: 'g' },
+        { kind: 'ServiceAccount', name: 's', namespace: 'n' },
+      ],
+      roleRef: { name: 'admin' },
+      data: { a: 'b' },
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'], nonResourceURLs: ['/x'] }],
+      spec: {
+        type: 'NodePort',
+        ports: [{ port: 80 }],
+        hostIPC: true,
+        hostNetwork: true,
+        hostPID: true,
+        securityContext: { runAsUser: 3, runAsGroup: 4, fsGroup: 5, supplementalGroups: [6] },
+        volumes: [
+          { name: 'h', hostPath: { path: '/etc' } },
+          { name: 'f', flexVolume: { driver: 'd' } },
+        ],
+        containers: [container('c')],
+        initContainers: [container('i')],
+        ephemeralContainers: [container('e')],
+      },
+    },
+  });
+
+  test.each(catalogue().map(({ name, isList, arg }) => [name, isList, arg] as const))(
+    '%s',
+    (name, isList, arg) => {
+      const value = ask(event, arg?.isKey ? `${name}[${name === 'ka.value' ? '/verb' : 'k'}]` : name);
+      expect(value).not.toBeNull();
+      expect(Array.isArray(value)).toBe(isList ?? false);
+      if (arg?.isIndex) {
+        // The flex volume is the second one.
+        expect([0, 1].map((index) => ask(event, `${name}[${index}]`))).not.toEqual([null, null]);
+        expect(ask(event, `${name}[2]`)).toBeNull();
+      }
+    },
+  );
+
+  test('and none with an event that has nothing but its id, except those that need nothing', () => {
+    const found = catalogue().filter(
+      ({ name, arg }) =>
+        ask(
+          { stage: undefined, verb: undefined, requestURI: undefined },
+          arg?.isKey ? `${name}[k]` : name,
+        ) !== null,
+    );
+    expect(found.map(({ name }) => name)).toEqual(['ka.auditid', 'ka.req.binding.subject.has_name']);
+  });
+});

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is made of a payload (the body of a webhook request here): events in their order, each once, the good ones
+// between the bad ones, and what is counted.
+import { describe, expect, test } from 'vitest';
+import { drain, post, webhook } from '../support/drive';
+import { eventOfSize, idsOf, listText, names, shortEvent } from '../support/events';
+
+const a = shortEvent('a');
+const b = shortEvent('b');
+const c = shortEvent('c');
+
+/** The counters of elements that were dropped. */
+function dropped(metrics: Record<string, number>): Record<string, number> {
+  const found = Object.entries(metrics).filter(
+    ([name, count]) => name.startsWith('events_dropped') && count > 0,
+  );
+  return Object.fromEntries(found.map(([name, count]) => [name.slice('events_dropped_'.length), count]));
+}
+
+describe('forms', () => {
+  test.each([
+    ['an event', a, ['a']],
+    ['an event in white space', ` \r\n\t${a}\n\n`, ['a']],
+    ['events one behind the other', a + b + c, ['a', 'b', 'c']],
+    ['JSON Lines', `${a}\n${b}\n${c}\n`, ['a', 'b', 'c']],
+    ['JSON Lines with CRLF and empty lines', `\r\n${a}\r\n\r\n${b}\r\n`, ['a', 'b']],
+    ['an array', `[${a},${b}]`, ['a', 'b']],
+    ['an array in white space', ` [ ${a} , ${b} ] `, ['a', 'b']],
+    ['arrays in arrays', `[[${a}],[[${b}],[]],${c}]`, ['a', 'b', 'c']],
+    ['an EventList', listText([a, b]), ['a', 'b']],
+    ['an EventList with one event', listText([a]), ['a']],
+    ['kind in front', `{"kind":"EventList","items":[${a},${b}]}`, ['a', 'b']],
+    ['kind behind', `{"items":[${a},${b}],"kind":"EventList"}`, ['a', 'b']],
+    [
+      'sorted keys',
+      `{"apiVersion":"audit.k8s.io/v1","items":[${a},${b}],"kind":"EventList","metadata":{}}`,
+      ['a', 'b'],
+    ],
+    ['members behind the items', `{"kind":"EventList","items":[${a}],"x":[1,{"y":"]}"}],"z":null}`, ['a']],
+    ['members before the kind', `{"x":{"items":[1]},"kind":"EventList","items":[${a}]}`, ['a']],
+    ['a big metadata', `{"metadata":{"a":"${'}'.repeat(200)}"},"kind":"EventList","items":[${a}]}`, ['a']],
+    ['white space in a list', `{ "kind" : "EventList" , "items" : [ ${a} , ${b} ] } `, ['a', 'b']],
+    [
+      'items without kind and apiVersion',
+      listText(['{"auditID":"n","stageTimestamp":"2024-05-01T12:00:00Z"}']),
+      ['n'],
+    ],
+    ['lists one behind the other', `${listText([a])}\n${listText([b])}${c}`, ['a', 'b', 'c']],
+    ['lists in an array', `[${listText([a])},${listText([b])},${c}]`, ['a', 'b', 'c']],
+    ['lists in a list', listText([listText([a]), `{"items":[${b}],"kind":"EventList"}`, c]), ['a', 'b', 'c']],
+    ['an array in a list', listText([`[${a},${b}]`, c]), ['a', 'b', 'c']],
+    ['v1beta1', shortEvent('o', { apiVersion: 'audit.k8s.io/v1beta1' }), ['o']],
+    ['v1alpha1', shortEvent('o', { apiVersion: 'audit.k8s.io/v1alpha1' }), ['o']],
+    [
+      'an event whose bodies look like lists',
+      shortEvent('r', { requestObject: { items: [1] }, items: [2] }),
+      ['r'],
+    ],
+  ])('%s', (_, body, ids) => {
+    const result = post(body);
+    expect(result.ids).toEqual(ids);
+    expect(dropped(result.wasm.metrics())).toEqual({});
+    expect(result.status).toBe(200);
+    expect(result.wasm.metrics()).toMatchObject({
+      events_received: ids.length,
+      events_delivered: ids.length,
+    });
+  });
+
+  test('the payload of an event is its own text, byte for byte', () => {
+    const odd = '{ "kind" :"Event", "auditID":"é\\u0041", "x":[ 1 , {} ] }';
+    const { events } = post(`{"kind":"EventList","items":[\n ${odd} , ${a}]}`);
+    expect(events.map(({ payload }) => payload)).toEqual([odd, a]);
+  });
+
+  test('every place of white space in an EventList', () => {
+    const tokens = [
+      '{',
+      '"kind"',
+      ':',
+      '"EventList"',
+      ',',
+      '"items"',
+      ':',
+      '[',
+      a,
+      ',',
+      b,
+      ']',
+      ',',
+      '"x"',
+      ':',
+      '1',
+      '}',
+    ];
+    for (let at = 0; at <= tokens.length; at++) {
+      expect(post([...tokens.slice(0, at), ' \n\t ', ...tokens.slice(at)].join('')).ids, `${at}`).toEqual([
+        'a',
+        'b',
+      ]);
+    }
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['white space', ' \n '],
+    ['an empty array', '[]'],
+    ['empty arrays', '[[],[[]]]'],
+    ['a list without items', '{"kind":"EventList"}'],
+    ['a list with no items', listText([])],
+    ['a list with no items, kind behind', '{"items":[],"kind":"EventList"}'],
+    ['a list whose items are null', '{"kind":"EventList","items":null}'],
+  ])('%s has no event and no fault', (_, body) => {
+    const { ids, wasm } = post(body);
+    expect(ids).toEqual([]);
+    expect(dropped(wasm.metrics())).toEqual({});
+  });
+});
+
+describe('what is no audit event', () => {
+  // prettier-ignore
+  const ELEMENTS = [
+    'null', 'true', '5', '"text"', '{}', '{"kind":null}', '{"kind":5}', '{"kind":"event"}', '{"kind":"Pod"}',
+    '{"kind":"Event","apiVersion":"v1"}', '{"kind":"Event","apiVersion":"events.k8s.io/v1"}', '{"kind":"Event","apiVersion":5}',
+    '{"kind":"EventList","apiVersion":"v1","items":[]}', '{"auditID":"no kind"}',
+  ];
+
+  test.each(ELEMENTS)('%s', (element) => {
+    const { ids, wasm } = post(`[${a},${element},${b}]`);
+    expect(ids).toEqual(['a', 'b']);
+    expect(dropped(wasm.metrics())).toEqual({ not_audit: 1 });
+  });
+
+  test.each([
+    `{"kind":"EventList","apiVersion":"v1","items":[${a}]}`,
+    `{"apiVersion":"v1","kind":"EventList","items":[${a}]}`,
+    `{"apiVersion":"v1","items":[${a}],"kind":"EventList"}`,
+    `{"items":[${a}],"kind":"EventList","apiVersion":"v1"}`,
+    `{"kind":"PodList","items":[${a}]}`,
+    `{"items":[${a}]}`,
+  ])('a list of another API: %s', (body) => {
+    const { ids, wasm } = post(body);
+    expect(ids).toEqual([]);
+    expect(dropped(wasm.metrics())).toEqual({ not_audit: 1 });
+  });
+
+  test('in a list, an item of another API', () => {
+    const { ids, wasm } = post(
+      listText([a, '{"kind":"Pod"}', '{"apiVersion":"v1","auditID":"x"}', '5', 'null', b]),
+    );
+    expect(ids).toEqual(['a', 'b']);
+    expect(dropped(wasm.metrics())).toEqual({ not_audit: 4 });
+  });
+});
+
+describe('a bad element costs only itself', () => {
+  const BAD = [
+    ['an object with a bad value', '{"kind":"Event","auditID":"x","y":tru}'],
+    ['an object with a bad key', '{x:1}'],
+    ['an object with a comma too many', '{"kind":"Event","auditID":"x",}'],
+    ['an object with mixed brackets', '{"a":[1}]'],
+    ['an object with a bad escape', '{"kind":"Event","auditID":"x","y":"\\q]}"}'],
+    ['a bad atom', 'nonsense'],
+    ['a number in a bad form', '1.'],
+    ['a string with a bad escape', '"\\q"'],
+    ['a string with brackets and a bad escape', '"a]b,c}d\\q"'],
+    ['an array that is nested too deep', `${'['.repeat(300)}${']'.repeat(300)}`],
+    ['an object that is nested too deep', `{"kind":"Event","a":${'['.repeat(300)}${']'.repeat(300)}}`],
+    ['an object with too many values', `{"kind":"Event","a":[${'1,'.repeat(263_000)}1]}`],
+  ] as const;
+
+  test.each(BAD)('%s', (_, bad) => {
+    for (const [before, behind] of [
+      [[], [a, b, c]],
+      [[a], [b, c]],
+      [[a, b, c], []],
+    ]) {
+      const elements = [...before, bad, ...behind];
+      for (const body of [`[${elements.join(',')}]`, `[[${elements.join(',')}]]`, listText(elements)]) {
+        const { ids, wasm, status } = post(body);
+        expect(ids, body.slice(0, 200)).toEqual(['a', 'b', 'c']);
+        expect(dropped(wasm.metrics()).invalid_json, body.slice(0, 200)).toBeGreaterThan(0);
+        expect(status).toBe(200);
+      }
+      expect(post(`${elements.join('\n')}\n`).ids).toEqual(['a', 'b', 'c']);
+    }
+  });
+
+  test('each is counted once', () => {
+    const bad = ['{"kind":"Event","y":tru}', '{x:1}', 'nonsense', '"\\q"'];
+    for (const body of [`[${bad.join(',')},${a}]`, listText([...bad, a]), `${bad.join('\n')}\n${a}`]) {
+      const { ids, wasm } = post(body);
+      expect(ids).toEqual(['a']);
+      expect(wasm.metrics()).toMatchObject({
+        events_received: 5,
+        events_delivered: 1,
+        events_dropped_invalid_json: 4,
+      });
+    }
+  });
+
+  test('an event that is too large', () => {
+    const large = eventOfSize(2001, 'large');
+    for (const body of [`[${a},${large},${b}]`, listText([a, large, b]), [a, large, b].join('\n')]) {
+      const { ids, wasm } = post(body, '{"maxEventSize":2000}');
+      expect(ids).toEqual(['a', 'b']);
+      expect(dropped(wasm.metrics())).toEqual({ too_large: 1 });
+    }
+  });
+
+  test('every start of a line is dropped without the good lines around it', () => {
+    for (let length = 1; length < b.length; length++) {
+      const cut = b.slice(0, length);
+      const { ids, wasm } = post(`${a}\n${cut}\n${c}\n${a}\n`);
+      expect(ids, cut).toEqual(['a', 'c', 'a']);
+      expect(wasm.metrics(), cut).toMatchObject({ events_received: 4, events_delivered: 3 });
+    }
+  });
+
+  test('every end of a line is dropped without the good lines around it', () => {
+    for (let length = 1; length < b.length; length++) {
+      const cut = b.slice(length);
+      expect(post(`${a}\n${cut}\n${c}\n`).ids, cut).toEqual(['a', 'c']);
+    }
+  });
+
+  test('every start of an array on a line is dropped without the good lines behind it', () => {
+    const array = `[${b},${b}]`;
+    for (let length = 1; length < array.length; length++) {
+      const { ids } = post(`${array.slice(0, length)}\n${c}\n`);
+      expect(
+        ids.filter((id) => id === 'c'),
+        array.slice(0, length),
+      ).toEqual(['c']);
+      expect(ids.length - 1).toBe(length > 2 * b.length + 1 ? 2 : length > b.length ? 1 : 0);
+    }
+  });
+
+  test('every start of a list on a line is dropped without the good lines behind it', () => {
+    for (const list of [listText([b, b]), `{"items":[${b}],"kind":"EventList"}`]) {
+      for (let length = 1; length < list.length; length++) {
+        const { ids, wasm } = post(`${list.slice(0, length)}\n${c}\n`);
+        expect(
+          ids.filter((id) => id === 'c'),
+          list.slice(0, length),
+        ).toEqual(['c']);
+        expect(dropped(wasm.metrics()).invalid_json, list.slice(0, length)).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  test('half of two thousand lines are cut: the other half is delivered', () => {
+    const body = names(2000).map((id, i) => (i % 2 === 0 ? shortEvent(id) : shortEvent(id).slice(0, 30)));
+    const { ids, wasm } = post(body.join('\n'));
+    expect(ids).toHaveLength(1000);
+    expect(ids).toEqual(names(2000).filter((_, i) => i % 2 === 0));
+    expect(wasm.metrics()).toMatchObject({ events_delivered: 1000, events_dropped_invalid_json: 1000 });
+  });
+});
+
+describe('cut payloads', () => {
+  test('every start of an EventList gives the events that are whole', () => {
+    const body = listText([a, b, c]);
+    const ends = [a, b, c].map((event) => body.indexOf(event) + event.length);
+    for (let length = 0; length < body.length; length++) {
+      const { ids, wasm, status } = post(body.slice(0, length));
+      expect(ids, body.slice(0, length)).toEqual(['a', 'b', 'c'].filter((_, i) => ends[i] <= length));
+      expect(status).toBe(ids.length > 0 ? 200 : 400);
+      if (length > 0)
+        expect(wasm.metrics().events_dropped_invalid_json, body.slice(0, length)).toBeGreaterThan(0);
+    }
+  });
+
+  test('every start of an array gives the events that are whole', () => {
+    const body = `[${a},${b}]`;
+    for (let length = 1; length < body.length; length++) {
+      const { ids, wasm } = post(body.slice(0, length));
+      const whole = length > a.length + b.length + 1 ? ['a', 'b'] : length > a.length ? ['a'] : [];
+      expect(ids).toEqual(whole);
+      expect(wasm.metrics().events_dropped_invalid_json).toBe(1);
+    }
+  });
+});
+
+describe('batches', () => {
+  test.each([
+    [255, [255]],
+    [256, [256]],
+    [257, [256, 1]],
+    [600, [256, 256, 88]],
+  ])('%i events', (count, sizes) => {
+    const events = names(count).map((id) => shortEvent(id));
+    for (const body of [events.join('\n'), `[${events.join(',')}]`, listText(events)]) {
+      const result = post(body);
+      expect(result.sizes).toEqual(sizes);
+      expect(result.ids).toEqual(names(count));
+    }
+  });
+
+  test('10000 items, in order, each once, in every form', () => {
+    const events = names(10_000).map((id) => shortEvent(id));
+    const reversed = `{"items":[${events.join(',')}],"kind":"EventList"}`;
+    for (const body of [listText(events), reversed, events.join('\n')]) {
+      const { ids, sizes, wasm, status } = post(body);
+      expect(ids).toEqual(names(10_000));
+      expect(Math.max(...sizes)).toBe(256);
+      expect(status).toBe(200);
+      expect(wasm.metrics()).toMatchObject({
+        events_received: 10_000,
+        events_delivered: 10_000,
+        batches: 40,
+      });
+    }
+  });
+
+  test('a batch is full with about 1 MiB; one event may go over', () => {
+    const events = names(20).map((id) => eventOfSize(200_000, id));
+    const { sizes, ids } = post(listText(events));
+    expect(sizes).toEqual([6, 6, 6, 2]);
+    expect(ids).toEqual(names(20));
+  });
+
+  test('an event above a batch comes alone', () => {
+    const config = '{"maxEventSize": 5000000}';
+    const events = ['x', 'y', 'z'].map((id) => eventOfSize(4_000_000, id));
+    expect(post(listText(events), config)).toMatchObject({ sizes: [1, 1, 1], ids: ['x', 'y', 'z'] });
+  });
+
+  test('several requests share a batch, and one request takes several', () => {
+    const wasm = webhook();
+    for (let i = 0; i < 10; i++)
+      wasm.host.send({ body: listText(names(100, `r${i}-`).map((id) => shortEvent(id))) });
+    const { sizes, events } = drain(wasm);
+    expect(sizes).toEqual([256, 256, 256, 232]);
+    expect(idsOf(events)).toEqual(Array.from({ length: 10 }, (_, i) => names(100, `r${i}-`)).flat());
+  });
+
+  test('the memory of a huge batch is given back', () => {
+    const wasm = webhook('{"maxEventSize": 60000000, "webhookMaxBatchSize": 60000000}');
+    const sizes: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      wasm.host.send({ body: eventOfSize(20_000_000, 'x') });
+      expect(idsOf(drain(wasm).events)).toEqual(['x']);
+      wasm.host.requests.length = 0;
+      sizes.push(wasm.memoryBytes);
+    }
+    expect(sizes[5]).toBe(sizes[2]);
+  });
+});
+
+describe('hostile payloads end in time that grows with their length', () => {
+  // Each of these would take minutes or hours if every element made the scanner look at all that follows.
+  test.each([
+    ['objects that never close', '{x\n'],
+    ['arrays that never close', '[[[[[[[[[\n'],
+    ['objects with a value missing', '{"a":\n'],
+    ['strings that never close', '{"a\n'],
+    ['lists without their end', '{"kind":"EventList","items":[]\n'],
+    ['lists in arrays without their end', '[{"kind":"EventList","items":[]\n'],
+    ['lists with a cut metadata', '{"kind":"EventList","metadata":{\n'],
+    ['lists with a cut event', '{"kind":"EventList","items":[{"a":1\n'],
+    ['bodies that never close', '{"requestObject":{\n'],
+    ['lists with kind behind, without their end', '{"items":[],"kind":"EventList"\n'],
+    ['arrays that close one level less each time', '[[],\n'],
+    ['commas', ',\n'],
+    ['closing brackets', ']}\n'],
+    ['quotes', '"\n'],
+  ])(
+    '%s',
+    (_, piece) => {
+      const body = `${piece.repeat(Math.floor(4_000_000 / piece.length))}\n`;
+      const wasm = webhook();
+      const queued = wasm.host.send({ body });
+      let turns = 0;
+      while (!queued.sent && turns++ < 100) wasm.nextBatch();
+      expect(queued.answer?.status).toBe(400);
+      expect(wasm.metrics().events_dropped_invalid_json).toBeGreaterThan(0);
+    },
+    10_000,
+  );
+
+  test('a poll ends when it has gone through enough, also without an event', () => {
+    const wasm = webhook('{"webhookMaxBatchSize": 60000000}');
+    const queued = wasm.host.send({ body: '5\n'.repeat(20_000_000) });
+    expect(wasm.nextBatch()).toBe('timeout');
+    expect(queued.answer).toBeUndefined();
+    let turns = 1;
+    while (!queued.sent && turns++ < 100) wasm.nextBatch();
+    expect(queued.answer?.status).toBe(400);
+    expect(turns).toBeGreaterThan(3);
+  });
+});
