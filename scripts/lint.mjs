@@ -11,7 +11,9 @@ import { findCommand, repositoryRoot } from './lib/paths.mjs';
 /** @param {string[]} argv */
 function succeeds(argv) {
   const [program = '', ...args] = argv;
-  return spawnSync(program, args, { cwd: repositoryRoot, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+  return (
+    spawnSync(program, args, { cwd: repositoryRoot, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+  );
 }
 
 /** @param {string} script relative to node_modules @param {string[]} args */
@@ -42,7 +44,8 @@ function clangFormat() {
 
 function spdx() {
   const without = files(/\.(ts|mjs|c|h|cpp)$|^\.ci\/run$/).filter(
-    (file) => !readFileSync(join(repositoryRoot, file), 'utf8').slice(0, 200).includes('SPDX-License-Identifier'),
+    (file) =>
+      !readFileSync(join(repositoryRoot, file), 'utf8').slice(0, 200).includes('SPDX-License-Identifier'),
   );
   for (const file of without) console.error(`lint: ${file} has no SPDX-License-Identifier line at its top`);
   return without.length === 0;

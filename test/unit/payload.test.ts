@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { drain, post, webhook } from '../support/drive';
 import { eventOfSize, idsOf, listText, names, shortEvent } from '../support/events';
+import { EVENT_HEADER } from '../support/wasm';
 
 const a = shortEvent('a');
 const b = shortEvent('b');
@@ -283,6 +284,32 @@ describe('cut payloads', () => {
 });
 
 describe('batches', () => {
+  test('an event is laid out as libscap reads it', () => {
+    const { events, wasm } = post(listText([a, b]));
+    for (const { address, payload, time } of events) {
+      const length = Buffer.byteLength(payload);
+      const header = new DataView(wasm.host.memory.buffer, address, EVENT_HEADER);
+      expect(address % 16).toBe(0);
+      expect({
+        time: header.getBigUint64(0, true),
+        thread: header.getBigUint64(8, true),
+        length: header.getUint32(16, true),
+        type: header.getUint16(20, true),
+        parameters: header.getUint32(22, true),
+        lengths: [header.getUint32(26, true), header.getUint32(30, true)],
+        plugin: header.getUint32(34, true),
+      }).toEqual({
+        time,
+        thread: 2n ** 64n - 1n,
+        length: EVENT_HEADER + length,
+        type: 322,
+        parameters: 2,
+        lengths: [4, length],
+        plugin: 0,
+      });
+    }
+  });
+
   test.each([
     [255, [255]],
     [256, [256]],
@@ -365,10 +392,16 @@ describe('hostile payloads end in time that grows with their length', () => {
     ['commas', ',\n'],
     ['closing brackets', ']}\n'],
     ['quotes', '"\n'],
+    ['lists without their end, with something else between', '{"kind":"EventList","items":[]\n1\n'],
+    ['cut objects, with something else between', '{"a":\n"b"\n'],
+    ['cut lines in an array whose first line is long', '{x\n', `[${' '.repeat(2_000_000)}\n`],
+    ['cut objects in one line', '{"a":[}'],
+    ['cut atoms in one array', '"\\x,', '['],
+    ['cut objects in arrays in one line', '[[{x}],'],
   ])(
     '%s',
-    (_, piece) => {
-      const body = `${piece.repeat(Math.floor(4_000_000 / piece.length))}\n`;
+    (_, piece, start = '') => {
+      const body = `${start}${piece.repeat(Math.floor(4_000_000 / piece.length))}\n`;
       const wasm = webhook();
       const queued = wasm.host.send({ body });
       let turns = 0;

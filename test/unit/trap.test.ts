@@ -216,6 +216,21 @@ describe('what is noted', () => {
     });
   });
 
+  test('what a refused request held is counted, although the batch that read it ended in a trap', () => {
+    const start = webhook('', poisonedHost());
+    const refused = start.host.send({ body: '{x:1}' });
+    start.host.send({ body: listText([shortEvent('a'), poison('p')]) });
+    const { ids, wasm } = driveThroughTraps(start, WEBHOOK);
+    expect([ids, refused.answer?.status]).toEqual([['a'], 400]);
+    expect(wasm.metrics()).toMatchObject({
+      events_received: 3,
+      events_dropped_invalid_json: 1,
+      events_dropped_trap: 1,
+      http_answers_4xx: 1,
+      http_answers_2xx: 1,
+    });
+  });
+
   test('the element that is dropped is told in the log, without its text', () => {
     const start = webhook('', poisonedHost());
     start.host.send({ body: listText([shortEvent('a'), poison('secret-id')]) });
@@ -321,6 +336,22 @@ describe('followed files and traps', () => {
     expect(drain(next).sizes).toEqual([]);
     workspace.append('audit.log', `${shortEvent('b').slice(20)}\n`);
     expect(idsOf(drain(next).events)).toEqual(['b']);
+  });
+
+  test('a line that is too long stays dropped over a trap, and is counted once', () => {
+    const config = '{"maxEventSize": 2000, "webhookMaxBatchSize": 3000}';
+    const workspace = new Workspace();
+    const params = `file://${workspace.write('audit.log', 'x'.repeat(10_000))}?from=start`;
+    const wasm = new Wasm().init(config).open(params);
+    expect(drain(wasm).sizes).toEqual([]);
+    const next = wasm.successor(config, params);
+    workspace.append('audit.log', `${shortEvent('part of the line')}\n${shortEvent('a')}\n`);
+    expect(idsOf(drain(next).events)).toEqual(['a']);
+    expect(next.counts()).toMatchObject({
+      events_received: 2,
+      events_delivered: 1,
+      events_dropped_too_large: 1,
+    });
   });
 
   test('a file that appears and traps at once', () => {
