@@ -58,6 +58,22 @@ class Counters {
     this.pending[<i32>counter] += amount;
   }
 
+  // What was pending at the last mark.
+  private marked: StaticArray<u64> = new StaticArray<u64>(COUNTERS);
+
+  /** Begins a part that may be committed alone. */
+  mark(): void {
+    memory.copy(changetype<usize>(this.marked), changetype<usize>(this.pending), COUNTERS * 8);
+  }
+
+  /** Commits what was counted since the mark: it does not come again after a trap. */
+  commitMarked(): void {
+    for (let i = 0; i < METRICS.length; i++) {
+      this.addAtOnce(<Counter>i, this.pending[i] - this.marked[i]);
+      this.pending[i] = this.marked[i];
+    }
+  }
+
   /** Counts what no trap makes come again. */
   addAtOnce(counter: Counter, amount: u64): void {
     const at = survivorAddress() + <usize>counter * 8;
@@ -69,6 +85,7 @@ class Counters {
     for (let i = 0; i < METRICS.length; i++) {
       this.addAtOnce(<Counter>i, this.pending[i]);
       this.pending[i] = 0;
+      this.marked[i] = 0;
     }
   }
 }

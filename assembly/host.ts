@@ -90,6 +90,8 @@ export declare function httpListen(address: usize, addressLength: i32, port: i32
 export declare function httpPort(server: i32): i32;
 /** Describes the oldest request that was not offered yet as an HttpRequest at `out`; 1, or 0: there is none. */
 export declare function httpTake(server: i32, out: usize): i32;
+/** How many requests the server refused (4xx) without offering them, since the last call. */
+export declare function httpRefused(server: i32): i32;
 /** Copies the path without query to `out`; its whole length, which may be above `capacity`. */
 export declare function httpPath(request: i32, out: usize, capacity: i32): i32;
 /** Copies a header's value to `out`; its whole length, or -1 when it is absent. */

@@ -21,8 +21,9 @@ export const enum Reason {
   Read = 5,
   Request = 6,
   Rotation = 7,
+  Refused = 8,
 }
-const REASONS = 8;
+const REASONS = 9;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

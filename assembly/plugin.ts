@@ -61,6 +61,7 @@ export function close(): void {
     survivor.second = 0;
     survivor.position = 0;
     survivor.within = 0;
+    survivor.skipping = 0;
     counters.commit();
   }
   source = null;

@@ -27,6 +27,8 @@ export class Survivor {
   /** How much of that payload was handed over, and in which arrays the walk was then: see payload.ts. */
   within: u64;
   nesting: u64;
+  /** 1 when `position` is inside a line that is dropped up to its end. */
+  skipping: u64;
 
   opened(level: u32): u32 {
     return load<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8);
@@ -45,8 +47,8 @@ export class Survivor {
   }
 }
 
-const REGION_SIZE: i32 = COUNTERS * 8 + 64 + 8 * 8;
-const REGION = memory.data(COUNTERS * 8 + 64 + 8 * 8, 8);
+const REGION_SIZE: i32 = COUNTERS * 8 + 72 + 8 * 8;
+const REGION = memory.data(COUNTERS * 8 + 72 + 8 * 8, 8);
 export const survivor = changetype<Survivor>(REGION + COUNTERS * 8);
 
 export function survivorAddress(): usize {

@@ -26,11 +26,15 @@
 // What nextBatch gives instead of a count (assembly/plugin.ts).
 #define BATCH_TIMEOUT (-1)
 #define BATCH_END (-2)
-// The counter that this file counts (assembly/counters.ts).
+// The counter that this file counts (assembly/counters.ts), and the counters' part of the survivor region
+// (assembly/survivor.ts).
 #define COUNTER_TRAPS 15
+#define SURVIVOR_COUNTERS_SIZE (64 * 8)
 #define SEVERITY_ERROR 3
-// How long a broken source rests before it is opened again.
-#define REOPEN_SECONDS 1
+// How long a state that could not take over after a trap rests before the next try.
+#define RETRY_SECONDS 1
+// A minute of them.
+#define TRIES_BETWEEN_MESSAGES 60
 #define REST_NANOSECONDS (30 * 1000 * 1000)
 
 struct w2c_env {
@@ -77,12 +81,18 @@ struct plugin {
     char *config;
     char *params; // of the open source
     struct capture *capture;
-    // Set while the source of a replaced instance could not be opened again.
-    time_t reopen_at;
+    // When an instance, or its source, that could not be had is tried for again.
+    time_t retry_at;
+    // Set while a replaced instance could not open the source again.
+    bool source_lost;
+    unsigned lost_tries;
+    // The region that outlives a trap, as the last dead instance left it.
+    uint8_t *survivor;
 
-    // The event that the WASM has selected, and whether it came from our batch.
-    const ss_plugin_event *event;
-    uint64_t event_number;
+    // The copy of the payload that the WASM has selected, when it is not of our batch.
+    bool foreign_selected;
+    u32 foreign_at;
+    u32 foreign_length;
     // The event whose extraction ended in a trap: it is not tried again.
     const ss_plugin_event *bad_event;
     uint64_t bad_event_number;
@@ -177,10 +187,12 @@ struct call {
 
 static void replace_instance(struct plugin *plugin, wasm_rt_trap_t trap, const char *doing);
 
+static bool ensure_instance(struct plugin *plugin);
+
 // False when a trap ended it; a new instance has then taken over.
 static bool try_call(struct plugin *plugin, void (*run)(void *), struct call *call, const char *doing) {
     call->plugin = plugin;
-    if (plugin->instance == NULL)
+    if (!ensure_instance(plugin))
         return false;
     wasm_rt_trap_t trap = wasm_rt_try(run, call);
     if (trap == WASM_RT_TRAP_NONE)
@@ -228,12 +240,11 @@ static void run_close(void *context) {
 
 // --- traps ---
 
-static uint8_t *survivor(const struct instance *instance) {
+static uint8_t *survivor_of(const struct instance *instance) {
     return instance->wasm.w2c_memory.data + instance->survivor_at;
 }
 
-static void publish_counters(struct plugin *plugin) {
-    const uint8_t *region = survivor(plugin->instance);
+static void publish_counters(struct plugin *plugin, const uint8_t *region) {
     for (int i = 0; i < METRIC_COUNT; i++) {
         uint64_t value;
         memcpy(&value, region + 8 * i, sizeof(value));
@@ -241,22 +252,66 @@ static void publish_counters(struct plugin *plugin) {
     }
 }
 
-// Configures plugin->instance as it was, and opens its source where the dead instance was.
+// Opens the source where the dead instance was. False when that ended in a trap: the instance is spoilt then.
+static bool reopen(struct plugin *plugin) {
+    struct call open = {.plugin = plugin, .text = plugin->params, .text_length = strlen(plugin->params)};
+    if (wasm_rt_try(run_open, &open) != WASM_RT_TRAP_NONE)
+        return false;
+    plugin->source_lost = open.result == 0;
+    if (plugin->source_lost)
+        plugin->retry_at = time(NULL) + RETRY_SECONDS;
+    if (plugin->source_lost && plugin->lost_tries++ % TRIES_BETWEEN_MESSAGES == 0)
+        host_logf(&plugin->host, SEVERITY_ERROR,
+                  "the source cannot be opened again now (%s); trying every %d s", plugin->error,
+                  RETRY_SECONDS);
+    return true;
+}
+
+// Configures plugin->instance as it was. False when the instance is spoilt by that.
 static bool revive(struct plugin *plugin) {
     struct call init = {.plugin = plugin, .text = plugin->config, .text_length = strlen(plugin->config)};
     if (wasm_rt_try(run_init, &init) != WASM_RT_TRAP_NONE || init.result == 0)
         return false;
-    if (plugin->params == NULL)
+    return plugin->params == NULL || reopen(plugin);
+}
+
+static void drop_instance(struct plugin *plugin) {
+    host_after_trap(&plugin->host);
+    free_instance(plugin->instance);
+    plugin->instance = NULL;
+}
+
+// Makes the instance that takes over after a trap, at most once in a while when that fails.
+static bool ensure_instance(struct plugin *plugin) {
+    if (plugin->instance != NULL)
         return true;
-    struct call open = {.plugin = plugin, .text = plugin->params, .text_length = strlen(plugin->params)};
-    if (wasm_rt_try(run_open, &open) == WASM_RT_TRAP_NONE && open.result != 0) {
-        plugin->reopen_at = 0;
-        return true;
+    if (time(NULL) < plugin->retry_at)
+        return false;
+    plugin->retry_at = time(NULL) + RETRY_SECONDS;
+    if (!make_instance(plugin))
+        return false;
+    memcpy(survivor_of(plugin->instance), plugin->survivor, plugin->instance->survivor_size);
+    if (!revive(plugin)) {
+        drop_instance(plugin);
+        return false;
     }
-    plugin->reopen_at = time(NULL) + REOPEN_SECONDS;
-    host_logf(&plugin->host, SEVERITY_ERROR, "the source cannot be opened again now (%s); trying every %d s",
-              plugin->error, REOPEN_SECONDS);
+    if (!plugin->source_lost)
+        plugin->retry_at = 0;
     return true;
+}
+
+// Whether there is a source to read from; tries to get back a lost one, once in a while. Fields of events
+// that Falco still has can be read without it.
+static bool ensure_source(struct plugin *plugin) {
+    if (!ensure_instance(plugin))
+        return false;
+    if (!plugin->source_lost)
+        return true;
+    if (time(NULL) < plugin->retry_at)
+        return false;
+    if (!reopen(plugin))
+        drop_instance(plugin);
+    return plugin->instance != NULL && !plugin->source_lost;
 }
 
 // Keeps a dead instance while Falco may read what it gave out, frees those that nobody reads any more.
@@ -269,28 +324,31 @@ static void retire(struct plugin *plugin, struct instance *dead) {
     }
 }
 
+// Copies what outlives a trap out of the dead instance, and counts the trap.
+static void save_survivor(struct plugin *plugin, const struct instance *dead) {
+    uint64_t traps;
+    memcpy(plugin->survivor, survivor_of(dead), dead->survivor_size);
+    memcpy(&traps, plugin->survivor + 8 * COUNTER_TRAPS, sizeof(traps));
+    traps++;
+    memcpy(plugin->survivor + 8 * COUNTER_TRAPS, &traps, sizeof(traps));
+    // Without a source there is nothing to go on with.
+    if (plugin->params == NULL)
+        memset(plugin->survivor + SURVIVOR_COUNTERS_SIZE, 0, dead->survivor_size - SURVIVOR_COUNTERS_SIZE);
+    publish_counters(plugin, plugin->survivor);
+}
+
 static void replace_instance(struct plugin *plugin, wasm_rt_trap_t trap, const char *doing) {
     struct instance *dead = plugin->instance;
-    uint8_t *region = survivor(dead);
-    uint64_t traps;
-    memcpy(&traps, region + 8 * COUNTER_TRAPS, sizeof(traps));
-    traps++;
-    memcpy(region + 8 * COUNTER_TRAPS, &traps, sizeof(traps));
     const char *message = dead->env.abort_message;
     host_logf(&plugin->host, SEVERITY_ERROR,
               "internal error while %s: %s%s%s; recovered, what caused it is skipped", doing,
               wasm_rt_strerror(trap), message[0] != 0 ? ": " : "", message);
-
+    save_survivor(plugin, dead);
     host_after_trap(&plugin->host);
-    plugin->event = NULL;
-    if (make_instance(plugin)) {
-        memcpy(survivor(plugin->instance), region, dead->survivor_size);
-        if (!revive(plugin)) {
-            free_instance(plugin->instance);
-            plugin->instance = NULL;
-        }
-    }
+    plugin->foreign_selected = false;
+    plugin->instance = NULL;
     retire(plugin, dead);
+    ensure_instance(plugin);
 }
 
 // Before a batch or a close: nothing that a dead instance gave out is read any more.
@@ -367,6 +425,7 @@ EXPORT void plugin_destroy(ss_plugin_t *state) {
     free(plugin->offset_lengths);
     free(plugin->open_params);
     free(plugin->event_text);
+    free(plugin->survivor);
     free(plugin);
 }
 
@@ -380,7 +439,8 @@ EXPORT ss_plugin_t *plugin_init(const ss_plugin_init_input *input, ss_plugin_rc 
     plugin->host.log = log_to_falco;
     plugin->host.log_context = plugin;
     plugin->config = strdup(input->config != NULL ? input->config : "");
-    if (plugin->config == NULL || !make_instance(plugin)) {
+    if (plugin->config == NULL || !make_instance(plugin) ||
+        (plugin->survivor = calloc(1, plugin->instance->survivor_size)) == NULL) {
         set_error(plugin, "not enough memory to start");
         return plugin;
     }
@@ -420,7 +480,7 @@ EXPORT ss_instance_t *plugin_open(ss_plugin_t *state, const char *params, ss_plu
         capture->plugin = plugin;
         plugin->params = kept;
         plugin->capture = capture;
-        publish_counters(plugin);
+        publish_counters(plugin, survivor_of(plugin->instance));
         return capture;
     }
     free(kept);
@@ -434,8 +494,8 @@ EXPORT void plugin_close(ss_plugin_t *state, ss_instance_t *instance) {
         return;
     free(plugin->params);
     plugin->params = NULL;
-    plugin->reopen_at = 0;
-    plugin->event = NULL;
+    plugin->source_lost = false;
+    plugin->foreign_selected = false;
     struct call call = {0};
     try_call(plugin, run_close, &call, "closing the source");
     free_retired(plugin);
@@ -459,34 +519,23 @@ static void rest(void) {
     nanosleep(&time, NULL);
 }
 
-// Tries again what revive could not do, from time to time.
-static bool is_ready(struct plugin *plugin) {
-    if (plugin->instance != NULL && plugin->reopen_at == 0)
-        return true;
-    if (time(NULL) >= plugin->reopen_at) {
-        plugin->reopen_at = time(NULL) + REOPEN_SECONDS;
-        if ((plugin->instance != NULL || make_instance(plugin)) && revive(plugin) && plugin->reopen_at == 0)
-            return true;
-    }
-    rest();
-    return false;
-}
-
 EXPORT ss_plugin_rc plugin_next_batch(ss_plugin_t *state, ss_instance_t *instance, uint32_t *count,
                                       ss_plugin_event ***events) {
     struct plugin *plugin = state;
     (void)instance;
     *count = 0;
     *events = NULL;
-    plugin->event = NULL;
+    plugin->foreign_selected = false;
     plugin->has_bad_event = false;
     free_retired(plugin);
-    if (!is_ready(plugin))
+    if (!ensure_source(plugin)) {
+        rest();
         return SS_PLUGIN_TIMEOUT;
+    }
     struct call call = {0};
     if (!try_call(plugin, run_next_batch, &call, "reading events"))
         return SS_PLUGIN_TIMEOUT;
-    publish_counters(plugin);
+    publish_counters(plugin, survivor_of(plugin->instance));
     int64_t result = (int64_t)call.result;
     if (result == BATCH_END)
         return SS_PLUGIN_EOF;
@@ -540,20 +589,35 @@ EXPORT const char *plugin_list_open_params(ss_plugin_t *state, ss_plugin_rc *rc)
 
 // --- extraction ---
 
-// Copies a foreign event's payload in; false when it is none of ours.
-static bool select_foreign(struct plugin *plugin, const ss_plugin_event *event) {
+// The payload of an event of ours, and its length; NULL when the event is none.
+static const uint8_t *payload_of(const ss_plugin_event *event, uint32_t *length) {
     const uint8_t *bytes = (const uint8_t *)event;
     uint32_t lengths[EVENT_PARAMETER_COUNT];
     if (event->type != PLUGIN_EVENT || event->nparams != EVENT_PARAMETER_COUNT ||
         event->len < PLUGIN_EVENT_PAYLOAD_OFFSET)
-        return false;
+        return NULL;
     memcpy(lengths, bytes + EVENT_PARAMETERS, sizeof(lengths));
     if (lengths[0] != 4 || lengths[1] > event->len - PLUGIN_EVENT_PAYLOAD_OFFSET)
-        return false;
-    u32 at = w2c_k8saudit_foreignSpace(wasm_of(plugin), lengths[1]);
-    memcpy(host_bytes(&plugin->host, at, lengths[1]), bytes + PLUGIN_EVENT_PAYLOAD_OFFSET, lengths[1]);
-    w2c_k8saudit_selectForeign(wasm_of(plugin), lengths[1]);
-    return true;
+        return NULL;
+    *length = lengths[1];
+    return bytes + PLUGIN_EVENT_PAYLOAD_OFFSET;
+}
+
+// Whether this payload is the foreign one that is selected already. Address and number alone do not tell:
+// another capture may have an event of the same number in the same buffer.
+static bool is_selected_foreign(struct plugin *plugin, const uint8_t *payload, uint32_t length) {
+    return plugin->foreign_selected && length == plugin->foreign_length &&
+           memcmp(host_bytes(&plugin->host, plugin->foreign_at, length), payload, length) == 0;
+}
+
+static void select_foreign(struct plugin *plugin, const uint8_t *payload, uint32_t length) {
+    plugin->foreign_selected = false;
+    u32 at = w2c_k8saudit_foreignSpace(wasm_of(plugin), length);
+    memcpy(host_bytes(&plugin->host, at, length), payload, length);
+    w2c_k8saudit_selectForeign(wasm_of(plugin), length);
+    plugin->foreign_selected = true;
+    plugin->foreign_at = at;
+    plugin->foreign_length = length;
 }
 
 // Makes an event current in the WASM: our own by its address, any other by its bytes. libscap hands
@@ -563,17 +627,19 @@ static void run_select(void *context) {
     struct call *call = context;
     struct plugin *plugin = call->plugin;
     const ss_plugin_event *event = call->text;
-    uint64_t number = call->arguments[0];
     const wasm_rt_memory_t *memory = plugin->host.memory;
     uintptr_t offset = (uintptr_t)event - (uintptr_t)memory->data;
     call->result = 1;
-    if (offset < memory->size && w2c_k8saudit_selectOwn(wasm_of(plugin), (u32)offset, number) == 1) {
-        // Asked every time: it also bounds the memory of the values.
-    } else if (event != plugin->event || number != plugin->event_number) {
-        call->result = select_foreign(plugin, event);
+    if (offset < memory->size &&
+        w2c_k8saudit_selectOwn(wasm_of(plugin), (u32)offset, call->arguments[0]) == 1) {
+        plugin->foreign_selected = false;
+        return;
     }
-    plugin->event = call->result != 0 ? event : NULL;
-    plugin->event_number = number;
+    uint32_t length = 0;
+    const uint8_t *payload = payload_of(event, &length);
+    call->result = payload != NULL;
+    if (payload != NULL && !is_selected_foreign(plugin, payload, length))
+        select_foreign(plugin, payload, length);
 }
 
 static void run_extract(void *context) {
@@ -670,8 +736,11 @@ static void fill_offsets(struct plugin *plugin, const ss_plugin_field_extract_in
 EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_event_input *event,
                                           const ss_plugin_field_extract_input *input) {
     struct plugin *plugin = state;
-    free_instance(plugin->values_owner);
-    plugin->values_owner = NULL;
+    // libsinsp keeps the addresses of values for as long as the event is the same.
+    if (!is_bad(plugin, event)) {
+        free_instance(plugin->values_owner);
+        plugin->values_owner = NULL;
+    }
     bool selected = select_event(plugin, event);
     for (uint32_t i = 0; i < input->num_fields; i++) {
         ss_plugin_extract_field *field = &input->fields[i];
@@ -694,10 +763,13 @@ static void run_summary(void *context) {
 EXPORT const char *plugin_event_to_string(ss_plugin_t *state, const ss_plugin_event_input *event) {
     struct plugin *plugin = state;
     struct call call = {0};
-    if (!select_event(plugin, event) || !try_call(plugin, run_summary, &call, "describing an event") ||
-        plugin->event_text == NULL)
+    if (!select_event(plugin, event))
         return "(no audit event)";
-    return plugin->event_text;
+    if (!try_call(plugin, run_summary, &call, "describing an event")) {
+        mark_bad(plugin, event);
+        return "(internal error; the log has more)";
+    }
+    return plugin->event_text != NULL ? plugin->event_text : "";
 }
 
 // --- metrics ---

@@ -3,7 +3,8 @@
 // @ts-check
 // Builds the plugin from nothing: npm's packages, what the bootstrap brings, the WASM, its C, the .so.
 // usage: node scripts/build.mjs [variant …]   (default: release; see `variants`)
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UserError } from './lib/errors.mjs';
@@ -130,11 +131,15 @@ export function installPackages() {
 }
 
 async function bootstrap() {
-  const output = await runOrFail([process.execPath, join(repositoryRoot, 'scripts', 'bootstrap.mjs')], {
-    what: 'bring what the build needs',
-    timeoutMs: 30 * 60_000,
+  // Its own lines tell the progress; only that everything is there is not worth one.
+  const script = join(repositoryRoot, 'scripts', 'bootstrap.mjs');
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
+    const news = text.split('\n').filter((line) => line !== '' && !/up to date|done in 0\.\d s/.test(line));
+    if (news.length > 0) process.stdout.write(`${news.join('\n')}\n`);
   });
-  if (process.env['VERBOSE']) process.stdout.write(output);
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  if (status !== 0) throw new UserError('the bootstrap stopped; its message is above');
 }
 
 function buildWasm() {
@@ -182,6 +187,8 @@ function buildVariant(name) {
   return step(name, recipe, [output], async () => {
     log(`${name}: compiling ${variant.purpose} …`);
     const out = join(paths.build, 'cmake', name);
+    // cmake keeps the definitions of its first run otherwise.
+    rmSync(out, { recursive: true, force: true });
     const definitions = {
       PLUGIN_NAME: identity.name,
       PLUGIN_ID: identity.pluginId,

@@ -35,6 +35,8 @@ export class Payload {
   // The arrays and lists that the walk is in: where each begins, and for a list's items where the object that
   // holds them ends.
   private opened: StaticArray<usize> = new StaticArray<usize>(MAX_NESTING);
+  // The end of the line on which each begins; 0 until somebody asked.
+  private openedLine: StaticArray<usize> = new StaticArray<usize>(MAX_NESTING);
   private behind: StaticArray<usize> = new StaticArray<usize>(MAX_NESTING);
   private nesting: u32 = 0;
   private trapped: u64 = 0;
@@ -71,6 +73,7 @@ export class Payload {
       const behind = min(usize(survivor.behind(i)), length);
       this.opened[i] = this.start + min(usize(survivor.opened(i)), length);
       this.behind[i] = behind <= END_UNKNOWN ? behind : this.start + behind;
+      this.openedLine[i] = 0;
     }
   }
 
@@ -124,6 +127,7 @@ export class Payload {
       return;
     }
     this.opened[this.nesting] = at;
+    this.openedLine[this.nesting] = 0;
     this.behind[this.nesting++] = behind;
     this.at = at + 1;
   }
@@ -140,6 +144,7 @@ export class Payload {
       if (this.at == 0) {
         this.refuse(ScanError.UnexpectedEnd, at);
         this.at = this.resync.behindLine(this.resync.lineOf(at));
+        this.giveUpIfHopeless(at);
       }
     }
   }
@@ -217,13 +222,23 @@ export class Payload {
   private goOnBehind(element: usize, error: usize): void {
     const line = this.resync.lineOf(element);
     this.at = this.resync.behind(element, error, this.nesting > 0);
-    if (this.resync.isHopeless) {
-      this.faults.add(Fault.Damaged, 0, this.position(element));
-      this.at = this.end;
-      this.nesting = 0;
-    } else if (this.at > line) {
+    if (this.at > line) {
       // A list over several lines goes on in the next one; a list on one line was cut with it.
-      while (this.nesting > 0 && lineEnd(this.opened[this.nesting - 1], element) == element) this.nesting--;
+      while (this.nesting > 0 && this.lineOfInnermost() >= element) this.nesting--;
     }
+    this.giveUpIfHopeless(element);
+  }
+
+  private lineOfInnermost(): usize {
+    const level = this.nesting - 1;
+    if (this.openedLine[level] == 0) this.openedLine[level] = lineEnd(this.opened[level], this.end);
+    return this.openedLine[level];
+  }
+
+  private giveUpIfHopeless(at: usize): void {
+    if (!this.resync.isHopeless) return;
+    this.faults.add(Fault.Damaged, 0, this.position(at));
+    this.at = this.end;
+    this.nesting = 0;
   }
 }

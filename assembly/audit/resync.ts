@@ -20,6 +20,16 @@ export function lineEnd(at: usize, end: usize): usize {
   return end;
 }
 
+/** The quote that ends the string whose first byte is at `at`, or `end`. */
+function closingQuote(at: usize, end: usize): usize {
+  for (; at < end; at++) {
+    const byte = load<u8>(at);
+    if (byte == 0x22) return at;
+    if (byte == 0x5c) at++;
+  }
+  return end;
+}
+
 export class Resync {
   /** Set once an element was broken beyond its line: from then on a line that looks whole is read alone. */
   isCareful: bool = false;
@@ -31,6 +41,8 @@ export class Resync {
   // The line that was looked at last.
   private lineFrom: usize = 0;
   private line: usize = 0;
+  private isNextNew: bool = false; // see isNewElement; of `line`, once isNextKnown
+  private isNextKnown: bool = false;
 
   begin(start: usize, end: usize): void {
     this.start = start;
@@ -47,6 +59,7 @@ export class Resync {
     if (at < this.lineFrom || at > this.line) {
       this.lineFrom = at;
       this.line = lineEnd(at, this.end);
+      this.isNextKnown = false;
     }
     return this.line;
   }
@@ -55,13 +68,22 @@ export class Resync {
   limitOf(at: usize): usize {
     if (!this.isCareful) return this.end;
     const line = this.lineOf(at);
-    return this.isNewElement(line) ? line : this.end;
+    return this.isNewElement() ? line : this.end;
   }
 
-  /** Whether the line behind this line break begins an object or array, or there is none. */
-  private isNewElement(line: usize): bool {
-    if (line + 1 >= this.end) return true;
-    const byte = load<u8>(line + 1);
+  /** Whether the line behind `line` that is not empty begins with an object or array, or there is none. */
+  private isNewElement(): bool {
+    if (!this.isNextKnown) {
+      this.isNextNew = this.beginsElement(this.line);
+      this.isNextKnown = true;
+    }
+    return this.isNextNew;
+  }
+
+  private beginsElement(at: usize): bool {
+    while (at < this.end && (load<u8>(at) == 0x0a || load<u8>(at) == 0x0d)) at++;
+    if (at >= this.end) return true;
+    const byte = load<u8>(at);
     return byte == 0x7b || byte == 0x5b;
   }
 
@@ -69,20 +91,22 @@ export class Resync {
   behind(element: usize, error: usize, inArray: bool): usize {
     const line = this.lineOf(element);
     const byte = load<u8>(element);
-    if (byte != 0x7b && byte != 0x5b) return inArray ? this.behindAtom(error, line) : this.behindLine(line);
+    if (byte != 0x7b && byte != 0x5b)
+      return inArray ? this.behindAtom(element, error, line) : this.behindLine(line);
     const onLine = skipContainer(element, line);
     if (onLine != 0) return onLine;
     if (error > line) {
       this.isCareful = true;
       this.spend(error - element);
-      if (!this.isNewElement(line)) return this.behindLines(element, line);
+      if (!this.isNewElement()) return this.behindLines(element, line);
     }
     return this.behindLine(line);
   }
 
-  /** A bad string or number in an array: up to the next comma or bracket of its line. */
-  private behindAtom(error: usize, line: usize): usize {
-    for (let at = error; at < line; at++) {
+  /** A bad string or number in an array: up to the next comma or bracket of its line, behind the string. */
+  private behindAtom(element: usize, error: usize, line: usize): usize {
+    const from = load<u8>(element) == 0x22 ? closingQuote(element + 1, line) : error;
+    for (let at = from; at < line; at++) {
       const byte = load<u8>(at);
       if (byte == 0x2c || byte == 0x5d) return at;
     }
@@ -101,7 +125,7 @@ export class Resync {
   behindItems(at: usize): usize {
     const line = this.lineOf(at);
     const onLine = skipTo(at, line, 1);
-    if (onLine != 0 || this.isNewElement(line)) return onLine;
+    if (onLine != 0 || this.isNewElement()) return onLine;
     const behind = skipTo(at, this.end, 1);
     if (behind == 0) this.spend(this.end - at);
     return behind;

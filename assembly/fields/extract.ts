@@ -9,12 +9,16 @@ import { Index, scan, skipSpace } from '../json/scan';
 import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
 import { fields } from './catalogue';
-import { Question } from './field';
+import { find, keep } from './answers';
+import { Field, Question } from './field';
 import { NO_INDEX } from './path';
 import { arena, beginValues, finishValues } from './values';
 
-/** Bytes of values after which those of earlier calls are forgotten; Falco may read only the last call's. */
-const FULL_ARENA: u32 = 4 * 1024 * 1024;
+/**
+ * Bytes of values that one event may give; beyond it fields have no value. All of them stay until the event
+ * changes, because libsinsp keeps their addresses over the calls for one event.
+ */
+const MAX_VALUE_BYTES: u32 = 64 * 1024 * 1024;
 /** Memory kept for foreign events. */
 const KEEP_FOREIGN: u32 = 1024 * 1024;
 
@@ -46,13 +50,7 @@ function become(text: usize, root: Node | null): void {
  * events apart that stand at the same address one after the other. False for any other address.
  */
 export function selectOwn(batch: Batch, event: usize, number: u64): bool {
-  if (event == currentOffset && number == currentNumber) {
-    if (arena.used > FULL_ARENA) {
-      generation++;
-      arena.reset();
-    }
-    return true;
-  }
+  if (event == currentOffset && number == currentNumber) return true;
   const index = batch.indexOf(event);
   if (index < 0) return false;
   currentOffset = event;
@@ -98,9 +96,22 @@ export function extract(id: u32, index: u64, keyLength: u32): u64 {
   const root = document.root;
   if (!root || id >= u32(fields.length)) return 0;
   const field = fields[id];
-  const cacheable = index == NO_INDEX && keyLength == 0;
-  if (cacheable && field.cachedFor == generation) return field.cached;
+  if (index == NO_INDEX && keyLength == 0) {
+    if (field.cachedFor != generation) {
+      field.cached = read(field, root, NO_INDEX, 0);
+      field.cachedFor = generation;
+    }
+    return field.cached;
+  }
+  const known = find(generation, id, index, key.address, keyLength);
+  if (known) return known.answer;
+  const answer = read(field, root, index, keyLength);
+  keep(generation, id, index, key.address, keyLength, answer);
+  return answer;
+}
 
+function read(field: Field, root: Node, index: u64, keyLength: u32): u64 {
+  if (arena.used > MAX_VALUE_BYTES) return 0;
   question.document = document;
   question.event = root;
   question.index = index;
@@ -111,10 +122,6 @@ export function extract(id: u32, index: u64, keyLength: u32): u64 {
   field.read(field, question);
   const values = finishValues();
   if (document.invalidBodies != invalidBefore) noteInvalidBody();
-  if (cacheable) {
-    field.cachedFor = generation;
-    field.cached = values;
-  }
   return values;
 }
 

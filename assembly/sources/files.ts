@@ -6,7 +6,7 @@ import { Config } from '../config/config';
 import { Counter, counters } from '../counters';
 import { Severity, log } from '../log';
 import { survivor } from '../survivor';
-import { encodePath, errnoText } from './input';
+import { encodePath, errnoText, shownPath } from './input';
 import { Lines } from './lines';
 import { Poll, Source } from './source';
 
@@ -71,7 +71,7 @@ export class Files extends Source {
       this.openFrom(this.current + 1);
       return;
     }
-    this.lines.begin(position);
+    this.lines.begin(position, survivor.skipping != 0);
     this.isPart = survivor.within != 0;
     this.trapped = survivor.trapped;
     this.lines.dropUnreadable(survivor.trapped);
@@ -87,7 +87,7 @@ export class Files extends Source {
     for (let i = 0; i < index; i++) this.doneBefore += this.entries[i].size;
     for (this.current = index; this.current < this.entries.length; this.current++) {
       const entry = this.entries[this.current];
-      this.lines.name = '"' + entry.path + '"';
+      this.lines.name = shownPath(entry.path);
       this.payload.faults.origin = this.lines.name;
       const result = this.lines.input.open(encodePath(entry.path), false);
       if (result == 0) return;
@@ -166,6 +166,7 @@ export class Files extends Source {
     const entry = this.entries[this.current];
     survivor.first = entry.device;
     survivor.second = entry.inode;
+    survivor.skipping = u64(this.lines.isSkipping());
     if (!this.payload.isDone()) {
       survivor.position = this.payload.offset;
       this.payload.save();

@@ -58,7 +58,7 @@ export class Follow extends Source {
         log(Severity.Warning, 'after an internal error "' + this.path + '" is another file');
       return;
     }
-    this.goTo(survivor.position);
+    this.goTo(survivor.position, survivor.skipping != 0);
     this.isPart = survivor.within != 0;
     this.trapped = survivor.trapped;
     this.lines.dropUnreadable(survivor.trapped);
@@ -72,10 +72,10 @@ export class Follow extends Source {
     return result;
   }
 
-  private goTo(offset: i64): void {
+  private goTo(offset: i64, skipping: bool = false): void {
     const result = this.lines.input.skipTo(offset);
     if (result < 0) this.complain('read', result);
-    else this.lines.begin(offset);
+    else this.lines.begin(offset, skipping);
   }
 
   private complain(what: string, error: i32): void {
@@ -198,6 +198,7 @@ export class Follow extends Source {
     const isOpen = this.lines.input.isOpen();
     survivor.first = isOpen ? stat.device : 0;
     survivor.second = isOpen ? stat.inode : 0;
+    survivor.skipping = u64(this.lines.isSkipping());
     if (!this.payload.isDone()) {
       survivor.position = this.payload.offset;
       this.payload.save();

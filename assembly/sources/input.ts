@@ -19,6 +19,14 @@ export function errnoText(error: i32): string {
   return text;
 }
 
+/** Characters of a path that a message repeats. */
+const MAX_SHOWN = 256;
+
+/** A path for a message, in quotes; a long one's end. */
+export function shownPath(path: string): string {
+  return path.length <= MAX_SHOWN ? '"' + path + '"' : '"…' + path.substring(path.length - MAX_SHOWN) + '"';
+}
+
 /** A path as the host's calls take it: UTF-8, made once. */
 export function encodePath(path: string): ArrayBuffer {
   countText();

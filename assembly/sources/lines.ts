@@ -35,13 +35,18 @@ export class Lines {
     this.begin(0);
   }
 
-  /** Begins at `offset` bytes of the text of a file that was just opened there. */
-  begin(offset: u64): void {
+  /** Whether the reader is inside a line that is dropped up to its end. */
+  isSkipping(): bool {
+    return this.skipping;
+  }
+
+  /** Begins at `offset` bytes of the text of a file that was just opened there; `skipping` drops a first line. */
+  begin(offset: u64, skipping: bool = false): void {
     this.from = 0;
     this.searched = 0;
     this.filled = 0;
     this.bufferOffset = offset;
-    this.skipping = false;
+    this.skipping = skipping;
     this.unreadable = 0;
   }
 

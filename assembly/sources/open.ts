@@ -6,7 +6,7 @@ import { quoted } from '../fields/catalogue';
 import { Listing } from './directory';
 import { FileEntry, Files } from './files';
 import { Follow } from './follow';
-import { encodePath, errnoText, statPath } from './input';
+import { encodePath, errnoText, shownPath, statPath } from './input';
 import { Source } from './source';
 import { Url } from './url';
 import { Webhook } from './webhook';
@@ -103,7 +103,7 @@ function openPath(text: string, config: Config, opened: Opened): void {
     result = statPath(encodePath(path), stat);
   }
   if (result < 0) {
-    opened.problem = 'open_params: cannot open "' + path + '": ' + errnoText(result);
+    opened.problem = 'open_params: cannot open ' + shownPath(path) + ': ' + errnoText(result);
   } else if (stat.kind == FileKind.Directory) {
     openDirectory(path, recursive, config, opened);
   } else if (stat.kind == FileKind.Regular) {
@@ -119,7 +119,7 @@ function openPath(text: string, config: Config, opened: Opened): void {
 function openDirectory(path: string, recursive: bool, config: Config, opened: Opened): void {
   const listing = new Listing(path, recursive);
   if (listing.error < 0) {
-    opened.problem = 'open_params: cannot list "' + path + '": ' + errnoText(listing.error);
+    opened.problem = 'open_params: cannot list ' + shownPath(path) + ': ' + errnoText(listing.error);
   } else {
     opened.source = new Files(listing.entries, false, config);
   }

@@ -30,6 +30,7 @@ export class Webhook extends Source {
   /** Why listening failed, or an empty string. */
   problem: string = '';
   private server: i32 = 0;
+  private maxBody: i32 = 0;
   private path: Name;
   private request: HttpRequest = new HttpRequest();
   private body: Block = new Block();
@@ -55,12 +56,13 @@ export class Webhook extends Source {
       this.trappedRequest = u32(survivor.second);
       this.trapped = survivor.trapped;
     }
-    this.listen(address, port, path, i32(config.webhookMaxBatchSize));
+    this.maxBody = i32(config.webhookMaxBatchSize);
+    this.listen(address, port, path);
   }
 
-  private listen(address: string, port: i32, path: string, maxBody: i32): void {
+  private listen(address: string, port: i32, path: string): void {
     const bytes = String.UTF8.encode(address);
-    const server = host.httpListen(changetype<usize>(bytes), bytes.byteLength, port, maxBody);
+    const server = host.httpListen(changetype<usize>(bytes), bytes.byteLength, port, this.maxBody);
     const shown = address.includes(':') ? '[' + address + ']' : address;
     if (server < 0) {
       this.problem = 'cannot listen on ' + shown + ':' + port.toString() + ': ' + errnoText(server);
@@ -82,7 +84,20 @@ export class Webhook extends Source {
     return Poll.Open;
   }
 
+  /** Counts what the server refused without us: bodies above the limit, bad headers, too much waiting. */
+  private noteRefusals(): void {
+    const count = host.httpRefused(this.server);
+    if (count == 0) return;
+    counters.add(Counter.HttpAnswers4xx, count);
+    if (!mayLog(Reason.Refused)) return;
+    const limit = this.maxBody.toString() + ' bytes (webhookMaxBatchSize)';
+    const text =
+      'refused webhook requests: a body above ' + limit + ', headers that are no HTTP, or too many waiting';
+    logLimited(Reason.Refused, Severity.Warning, text);
+  }
+
   private read(batch: Batch): void {
+    this.noteRefusals();
     while (!batch.isFull() && this.finishedCount < MAX_FINISHED) {
       if (!this.hasRequest && !this.take()) return;
       this.payload.fill(batch);
@@ -93,6 +108,7 @@ export class Webhook extends Source {
   /** Takes the next request that is worth reading; false when there is none. */
   private take(): bool {
     while (host.httpTake(this.server, changetype<usize>(this.request)) == 1) {
+      counters.mark();
       if (this.isAcceptable() && this.takeBody()) {
         this.hasRequest = true;
         return true;
@@ -168,7 +184,9 @@ export class Webhook extends Source {
     if (payload.good > 0 || this.isPart) {
       if (batch.count > 0) this.finished[this.finishedCount++] = this.request.id;
       else this.acknowledge(this.request.id, true);
-    } else if (payload.faults.count == 0) {
+      return;
+    }
+    if (payload.faults.count == 0) {
       this.refuse(400, 'bad request: the body holds no audit event\n');
     } else {
       const faults = payload.faults;
@@ -182,11 +200,13 @@ export class Webhook extends Source {
     counters.add(Counter.HttpAnswers2xx, 1);
   }
 
+  /** Answers at once; what was counted of the request is committed, because no trap makes it come again. */
   private refuse(status: i32, text: string): void {
     countText();
     const bytes = String.UTF8.encode(text);
     host.httpAnswer(this.request.id, status, changetype<usize>(bytes), bytes.byteLength, 1);
     counters.add(status < 500 ? Counter.HttpAnswers4xx : Counter.HttpAnswers5xx, 1);
+    counters.commitMarked();
     if (!mayLog(Reason.Request)) return;
     const message = 'refused a webhook request with ' + status.toString() + ': ' + text.trimEnd();
     logLimited(Reason.Request, Severity.Notice, message);

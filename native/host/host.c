@@ -43,22 +43,36 @@ struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_k
     return &host->handles[number];
 }
 
+// What goes wrong is told through Falco's log by those who see the error; nothing goes to standard error.
+static void swallow_message(int severity, const char *message) {
+    (void)severity;
+    (void)message;
+}
+
 struct event_base *host_loop(struct w2c_host *host) {
-    if (host->loop == NULL)
+    if (host->loop == NULL) {
+        event_set_log_callback(swallow_message);
         host->loop = event_base_new();
+    }
     return host->loop;
 }
+
+_Thread_local struct w2c_host *host_in_loop;
 
 // Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: libevent writes without
 // MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it
 // is left alone.
-void host_run_loop(struct w2c_host *host, int flags) {
+void host_run_loop(struct w2c_host *host, bool wait) {
     sigset_t pipe, before, pending;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    event_base_loop(host->loop, flags);
+    host_in_loop = host;
+    // ONCE as well: without it, NONBLOCK goes on for as long as anything is ready, which a client can make
+    // for ever.
+    event_base_loop(host->loop, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    host_in_loop = NULL;
     if (!sigismember(&pending, SIGPIPE)) {
         const struct timespec none = {0, 0};
         sigtimedwait(&pipe, NULL, &none);

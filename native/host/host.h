@@ -59,8 +59,11 @@ struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_k
 // The event loop, or NULL when there is no memory for it.
 struct event_base *host_loop(struct w2c_host *host);
 
-// One turn of the loop, which exists; `flags` are libevent's EVLOOP_….
-void host_run_loop(struct w2c_host *host, int flags);
+// Whose loop runs in this thread, or NULL: for libevent's callbacks that have no room for a context of ours.
+extern _Thread_local struct w2c_host *host_in_loop;
+
+// One turn of the loop, which exists: does what is due, and with `wait` waits for that first.
+void host_run_loop(struct w2c_host *host, bool wait);
 
 // In http_server.c and inflate.c.
 void http_server_free(void *server);

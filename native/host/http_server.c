@@ -3,8 +3,10 @@
 // nothing of audit events.
 #include <errno.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <event2/keyvalq_struct.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -24,11 +26,16 @@
 // Seconds without a byte after which a connection is closed.
 #define IDLE_SECONDS 300
 // Bodies that wait for Falco; above it a request is told to come again.
-#define MAX_WAITING_BYTES (64u * 1024 * 1024)
+#define MAX_WAITING_BYTES (64 * 1024 * 1024)
 #define RETRY_AFTER_SECONDS "1"
 #define MAX_ADDRESS 256
 #define MAX_NAME 128
+#define SEVERITY_ERROR 3
 #define SEVERITY_DEBUG 7
+// How long accepting rests when it fails, as without free descriptors.
+#define ACCEPT_REST_SECONDS 1
+// A minute, in such rests: how often that is told.
+#define RESTS_BETWEEN_MESSAGES 60
 
 // HttpRequest and HttpMethod of assembly/host.ts.
 struct http_request {
@@ -56,6 +63,13 @@ struct http_server {
     int port;
     uint32_t last_id;
     size_t waiting_bytes;
+    size_t max_waiting_bytes;
+    struct evhttp_bound_socket *socket;
+    struct event *accept_again;
+    unsigned accept_rests;
+    // True while one of our answers is written: what else is written is libevent's own refusal.
+    bool answering;
+    uint32_t refused;
     // In the order of their coming: those before the answer, whether offered to the WASM or not.
     TAILQ_HEAD(, request) requests;
 };
@@ -65,13 +79,38 @@ static void send_answer(struct http_server *server, struct request *request) {
     evhttp_add_header(headers, "Content-Type", "text/plain; charset=utf-8");
     if (request->status == HTTP_BADMETHOD)
         evhttp_add_header(headers, "Allow", "POST");
+    bool is_head = evhttp_request_get_command(request->http) == EVHTTP_REQ_HEAD;
+    server->answering = true;
     // Without a connection any more, libevent frees the request and sends nothing.
-    evhttp_send_reply(request->http, request->status, NULL, request->text);
+    evhttp_send_reply(request->http, request->status, NULL, is_head ? NULL : request->text);
+    server->answering = false;
     TAILQ_REMOVE(&server->requests, request, entry);
     server->waiting_bytes -= request->body_length;
     if (request->text != NULL)
         evbuffer_free(request->text);
     free(request);
+}
+
+// Counts the refusals that libevent writes by itself: 413 for a body above the limit, 400 for headers that
+// are none.
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context) {
+    static const char refusal[] = "HTTP/1.1 4";
+    struct http_server *server = context;
+    char start[sizeof(refusal) - 1];
+    if (server->answering || info->n_added == 0 || info->orig_size != 0)
+        return;
+    if (evbuffer_copyout(output, start, sizeof(start)) != (ev_ssize_t)sizeof(start))
+        return;
+    start[7] = '1'; // a client of HTTP 1.0 is answered in kind
+    if (memcmp(start, refusal, sizeof(start)) == 0)
+        server->refused++;
+}
+
+static struct bufferevent *make_connection(struct event_base *loop, void *context) {
+    struct bufferevent *connection = bufferevent_socket_new(loop, -1, 0);
+    if (connection != NULL)
+        evbuffer_add_cb(bufferevent_get_output(connection), on_output, context);
+    return connection;
 }
 
 static void refuse_for_now(struct evhttp_request *http) {
@@ -80,11 +119,16 @@ static void refuse_for_now(struct evhttp_request *http) {
     evhttp_send_reply(http, 429, "Too Many Requests", NULL);
 }
 
+static void refuse_at_end(struct evhttp_request *http, void *context) {
+    (void)context;
+    evhttp_send_reply(http, HTTP_SERVUNAVAIL, NULL, NULL);
+}
+
 static void on_request(struct evhttp_request *http, void *context) {
     struct http_server *server = context;
     size_t length = evbuffer_get_length(evhttp_request_get_input_buffer(http));
     struct request *request = NULL;
-    if (server->waiting_bytes + length <= MAX_WAITING_BYTES)
+    if (server->waiting_bytes + length <= server->max_waiting_bytes)
         request = calloc(1, sizeof(*request));
     if (request == NULL) {
         refuse_for_now(http);
@@ -96,6 +140,42 @@ static void on_request(struct evhttp_request *http, void *context) {
     TAILQ_INSERT_TAIL(&server->requests, request, entry);
     server->waiting_bytes += length;
     server->host->waiting++;
+}
+
+static void accept_again(evutil_socket_t fd, short events, void *context) {
+    struct http_server *server = context;
+    (void)fd;
+    (void)events;
+    evconnlistener_enable(evhttp_bound_socket_get_listener(server->socket));
+}
+
+static struct http_server *server_of_listener(const struct evconnlistener *listener) {
+    for (int number = 1; host_in_loop != NULL && number < HOST_MAX_HANDLES; number++) {
+        const struct handle *handle = &host_in_loop->handles[number];
+        if (handle->kind != HANDLE_HTTP_SERVER)
+            continue;
+        struct http_server *server = handle->object;
+        if (evhttp_bound_socket_get_listener(server->socket) == listener)
+            return server;
+    }
+    return NULL;
+}
+
+// A connection that cannot be accepted stays ready: without a rest, the loop would spin on it. The context is
+// evhttp's.
+static void on_accept_error(struct evconnlistener *listener, void *context) {
+    int error = EVUTIL_SOCKET_ERROR();
+    const struct timeval rest = {ACCEPT_REST_SECONDS, 0};
+    struct http_server *server = server_of_listener(listener);
+    (void)context;
+    if (server == NULL)
+        return;
+    if (server->accept_rests++ % RESTS_BETWEEN_MESSAGES == 0)
+        host_logf(server->host, SEVERITY_ERROR,
+                  "cannot accept webhook connections: %s; trying again every %d s", strerror(error),
+                  ACCEPT_REST_SECONDS);
+    evconnlistener_disable(listener);
+    event_add(server->accept_again, &rest);
 }
 
 static int listen_on(const struct addrinfo *address) {
@@ -156,7 +236,15 @@ static struct http_server *make_server(struct w2c_host *host, int max_body) {
     }
     server->host = host;
     server->http = http;
+    server->max_waiting_bytes = max_body > MAX_WAITING_BYTES ? (size_t)max_body : MAX_WAITING_BYTES;
     TAILQ_INIT(&server->requests);
+    server->accept_again = evtimer_new(loop, accept_again, server);
+    if (server->accept_again == NULL) {
+        evhttp_free(http);
+        free(server);
+        return NULL;
+    }
+    evhttp_set_bevcb(http, make_connection, server);
     // All of them, so that the WASM answers 405 and not libevent 501.
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
                                          EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
@@ -195,12 +283,16 @@ u32 w2c_host_httpListen(struct w2c_host *host, u32 address, u32 length, u32 port
     if (fd < 0)
         return (u32)fd;
     struct http_server *server = make_server(host, (int)max_body);
-    if (server == NULL || evhttp_accept_socket(server->http, fd) != 0) {
+    if (server != NULL)
+        server->socket = evhttp_accept_socket_with_handle(server->http, fd);
+    if (server == NULL || server->socket == NULL) {
         close(fd);
         if (server != NULL)
             http_server_free(server);
         return (u32)-ENOMEM;
     }
+    struct evconnlistener *listener = evhttp_bound_socket_get_listener(server->socket);
+    evconnlistener_set_error_cb(listener, on_accept_error);
     memcpy(server->address, name, sizeof(name));
     server->asked_port = (int)port;
     server->port = port_of(fd);
@@ -219,6 +311,13 @@ static void forget(struct http_server *server, struct request *request) {
     host_logf(server->host, SEVERITY_DEBUG, "a webhook client left before its request was read");
     request->status = HTTP_SERVUNAVAIL;
     send_answer(server, request);
+}
+
+u32 w2c_host_httpRefused(struct w2c_host *host, u32 number) {
+    struct http_server *server = host_handle(host, number, HANDLE_HTTP_SERVER)->object;
+    u32 count = server->refused;
+    server->refused = 0;
+    return count;
 }
 
 u32 w2c_host_httpTake(struct w2c_host *host, u32 number, u32 out) {
@@ -335,16 +434,23 @@ void http_server_after_trap(struct w2c_host *host, void *object) {
 void http_server_free(void *object) {
     struct http_server *server = object;
     struct request *request;
+    if (server->socket != NULL)
+        evhttp_del_accept_socket(server->http, server->socket);
+    // What still comes in while the last answers are written.
+    evhttp_set_gencb(server->http, refuse_at_end, NULL);
     TAILQ_FOREACH(request, &server->requests, entry) {
         if (!request->taken)
             server->host->waiting--;
         // Also for an answer that waits to be released: nobody has said that Falco is done with its events.
         request->status = HTTP_SERVUNAVAIL;
+        if (request->text != NULL)
+            evbuffer_drain(request->text, evbuffer_get_length(request->text));
     }
     send_answers(server);
     // One turn to write the answers; whoever does not get one sends its request again.
-    host_run_loop(server->host, EVLOOP_NONBLOCK);
+    host_run_loop(server->host, false);
     evhttp_free(server->http);
+    event_free(server->accept_again);
     free(server);
 }
 

@@ -64,7 +64,7 @@ void w2c_host_wait(struct w2c_host *host, u32 milliseconds) {
         usleep((useconds_t)milliseconds * 1000);
         return;
     }
-    host_run_loop(host, EVLOOP_NONBLOCK);
+    host_run_loop(host, false);
     u64 deadline = now(CLOCK_MONOTONIC) + (u64)milliseconds * 1000000;
     while (host->waiting == 0) {
         u64 time = now(CLOCK_MONOTONIC);
@@ -74,6 +74,6 @@ void w2c_host_wait(struct w2c_host *host, u32 milliseconds) {
         struct timeval left = {0, (suseconds_t)((deadline - time) / 1000 + 1)};
         if (event_base_once(host->loop, -1, EV_TIMEOUT, do_nothing, NULL, &left) != 0)
             return;
-        host_run_loop(host, EVLOOP_ONCE);
+        host_run_loop(host, true);
     }
 }

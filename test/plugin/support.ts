@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin under test, opened and driven; everything that a test opens is destroyed behind it.
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -75,9 +76,11 @@ export function messagesOf(logs: readonly LogMessage[], level: number): string[]
 }
 
 /** A source that never ends gives a time-out for each call without events: after so many, nothing more is expected. */
-const IDLE = 6;
+const IDLE = 4;
 /** Calls of nextBatch that wait for something that the test has caused; each waits up to 30 ms for an event. */
 const PATIENCE = 1500;
+/** Calls that any finite source of these tests needs at most. */
+const MOST_CALLS = 20_000;
 
 /** One opened source, and everything that it has delivered. */
 export class Reader {
@@ -108,13 +111,39 @@ export class Reader {
     return this.events;
   }
 
+  /** Calls until so many events have come in all; all of them. */
+  read(count: number): PluginEvent[] {
+    for (let calls = 0; this.events.length < count && calls < PATIENCE; calls++) this.poll();
+    return this.events;
+  }
+
+  /** Calls until the end of a finite source; all events. */
+  readToEnd(): PluginEvent[] {
+    for (let calls = 0; !this.ended; calls++) {
+      if (calls === MOST_CALLS) throw new Error(`no end after ${calls} calls`);
+      this.poll();
+    }
+    return this.events;
+  }
+
   /** Calls until a condition holds, letting Node's sockets work between two calls. */
   async until(what: string, condition: () => boolean): Promise<void> {
     for (let i = 0; !condition(); i++) {
       if (i === PATIENCE) throw new Error(`waited in vain for ${what}`);
+      await breathe();
       this.poll();
       await breathe();
     }
+  }
+
+  /** Calls until a batch with events comes, and not once more. */
+  async batch(): Promise<PluginEvent[]> {
+    for (let calls = 0; calls < PATIENCE; calls++) {
+      await breathe();
+      const events = this.poll();
+      if (events.length > 0) return events;
+    }
+    throw new Error('waited in vain for a batch');
   }
 
   /** Calls until a promise is settled; its value. */
@@ -137,9 +166,10 @@ export class Reader {
   /** Some calls in which nothing is expected to happen. */
   async idle(calls = 3): Promise<void> {
     for (let i = 0; i < calls; i++) {
-      this.poll();
       await breathe();
+      this.poll();
     }
+    await breathe();
   }
 
   metrics(): Record<string, number> {
@@ -177,4 +207,14 @@ export function allFields(plugin: Plugin): string[] {
     if (arg?.isKey) return (keys[name] ?? ['x']).map((key) => `${name}[${key}]`);
     return arg?.isIndex ? [name, `${name}[0]`, `${name}[1]`] : [name];
   });
+}
+
+/** Compiles driver.c and gives the program's path. */
+export function compileDriver(folder: string): string {
+  const output = join(folder, 'driver');
+  const include = join(buildPaths().sysrootInclude, 'falcosecurity');
+  const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-isystem', include];
+  const source = join(repositoryRoot, 'test', 'plugin', 'driver.c');
+  execFileSync('gcc', [...flags, '-o', output, source, '-ldl', '-lpthread']);
+  return output;
 }

@@ -49,9 +49,15 @@ export interface Run {
 
 /**
  * Reads until the end, or until nothing has come for a while; after a trap a new instance takes over. `maxTraps`
- * ends a run that would trap for ever.
+ * ends a run that would trap for ever; `trapsBehind` says whether another trap comes behind a batch.
  */
-export function driveThroughTraps(start: Wasm, params: string, config = '', maxTraps = 10): Run {
+export function driveThroughTraps(
+  start: Wasm,
+  params: string,
+  config = '',
+  maxTraps = 10,
+  trapsBehind = () => false,
+): Run {
   const run: Run = { wasm: start, ids: [], traps: 0, finished: false };
   let idle = 0;
   while (idle < IDLE) {
@@ -59,7 +65,9 @@ export function driveThroughTraps(start: Wasm, params: string, config = '', maxT
       const batch = run.wasm.nextBatch();
       if (batch === 'end') return { ...run, finished: true };
       idle = batch === 'timeout' ? idle + 1 : 0;
-      if (batch !== 'timeout') run.ids.push(...idsOf(batch));
+      if (batch === 'timeout') continue;
+      run.ids.push(...idsOf(batch));
+      if (trapsBehind()) run.wasm = run.wasm.successor(config, params);
     } catch (error) {
       if (!(error instanceof SimulatedTrap) && !(error instanceof WebAssembly.RuntimeError)) throw error;
       idle = 0;

@@ -224,6 +224,7 @@ export class Host {
       return 1;
     },
     httpPort: () => this.listening!.port,
+    httpRefused: () => 0,
     httpTake: (_server: number, out: number) => {
       const next = this.requests.find((request) => !request.taken && !request.answer);
       if (!next) return 0;

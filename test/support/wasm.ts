@@ -35,7 +35,7 @@ export type Value = string | string[] | null;
 /** One instance of the plugin. */
 export class Wasm {
   readonly exports: Record<string, (...args: (number | bigint)[]) => number | bigint>;
-  readonly fields: FieldInfo[];
+  private catalogue: FieldInfo[] | undefined;
   private number = 0n;
 
   constructor(readonly host: Host = new Host()) {
@@ -45,7 +45,11 @@ export class Wasm {
     const instance = new WebAssembly.Instance(wasmModule(), { env: { abort }, host: host.imports });
     this.exports = instance.exports as typeof this.exports;
     host.memory = instance.exports.memory as WebAssembly.Memory;
-    this.fields = JSON.parse(this.text(this.exports.describeFields()));
+  }
+
+  get fields(): FieldInfo[] {
+    this.catalogue ??= JSON.parse(this.text(this.exports.describeFields())) as FieldInfo[];
+    return this.catalogue;
   }
 
   buffer(): Buffer {

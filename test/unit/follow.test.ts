@@ -143,7 +143,7 @@ describe('growth', () => {
       return wasm.memoryBytes;
     };
     const before = poll(1000);
-    expect(poll(20_000)).toBe(before);
+    expect(poll(10_000)).toBe(before);
   });
 
   test('waiting for a file takes no memory', () => {
@@ -153,7 +153,7 @@ describe('growth', () => {
       return wasm.memoryBytes;
     };
     const before = poll(1000);
-    expect(poll(20_000)).toBe(before);
+    expect(poll(10_000)).toBe(before);
   });
 });
 

@@ -5,6 +5,8 @@
 import * as fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type Run, WEBHOOK, drain, driveThroughTraps, webhook } from '../support/drive';
+import { generatePayload } from '../support/payloads';
+import { Random } from '../support/random';
 import { idsOf, listText, names, shortEvent } from '../support/events';
 import { Host } from '../support/host';
 import { type Event, Wasm } from '../support/wasm';
@@ -199,6 +201,41 @@ describe.each(SOURCES)('%s', (_, open) => {
     const result = driveThroughTraps(start, params, config);
     expect(result.ids).toEqual(['a']);
     expect(result.wasm.metrics()).toMatchObject({ events_dropped_too_large: 1, events_dropped_trap: 1 });
+  });
+});
+
+describe('generated payloads', () => {
+  test('200 requests of good, bad, cut and trapping elements, with traps between the batches too', () => {
+    const random = new Random(5);
+    for (let run = 0; run < 40; run++) {
+      const start = webhook('', poisonedHost());
+      const isPoison = new Set<string>();
+      const requests = names(5).map((_, i) => {
+        const hasTime = (id: string): boolean => {
+          if (random.below(12) !== 0) return true;
+          isPoison.add(`${i}-${id}`);
+          return false;
+        };
+        const payload = generatePayload(random, hasTime);
+        const body = payload.body.replaceAll('"auditID":"g', `"auditID":"${i}-g`);
+        return { ...payload, queued: start.host.send({ body }), ids: payload.good.map((id) => `${i}-${id}`) };
+      });
+      const good = requests.flatMap(({ ids }) => ids);
+      const { wasm, ids: got } = driveThroughTraps(
+        start,
+        WEBHOOK,
+        '',
+        isPoison.size,
+        () => random.below(3) === 0,
+      );
+      expect(got).toEqual(good.filter((id) => !isPoison.has(id)));
+      expect(wasm.metrics()).toMatchObject({
+        events_delivered: got.length,
+        events_dropped_trap: isPoison.size,
+        events_received: good.length + requests.reduce((sum, { bad }) => sum + bad, 0),
+      });
+      expect(requests.filter(({ queued }) => !queued.sent)).toEqual([]);
+    }
   });
 });
 

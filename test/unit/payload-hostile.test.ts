@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Payloads that are made to cost time: all end in a time that grows with their length, not with its square.
+import { describe, expect, test } from 'vitest';
+import { webhook } from '../support/drive';
+
+describe('hostile payloads end in time that grows with their length', () => {
+  // Each of these would take minutes or hours if every element made the scanner look at all that follows.
+  test.each([
+    ['objects that never close', '{x\n'],
+    ['arrays that never close', '[[[[[[[[[\n'],
+    ['objects with a value missing', '{"a":\n'],
+    ['strings that never close', '{"a\n'],
+    ['lists without their end', '{"kind":"EventList","items":[]\n'],
+    ['lists in arrays without their end', '[{"kind":"EventList","items":[]\n'],
+    ['lists with a cut metadata', '{"kind":"EventList","metadata":{\n'],
+    ['lists with a cut event', '{"kind":"EventList","items":[{"a":1\n'],
+    ['bodies that never close', '{"requestObject":{\n'],
+    ['lists with kind behind, without their end', '{"items":[],"kind":"EventList"\n'],
+    ['arrays that close one level less each time', '[[],\n'],
+    ['commas', ',\n'],
+    ['closing brackets', ']}\n'],
+    ['quotes', '"\n'],
+    ['lists without their end, with something else between', '{"kind":"EventList","items":[]\n1\n'],
+    ['cut objects, with something else between', '{"a":\n"b"\n'],
+    ['cut lines in an array whose first line is long', '{x\n', `[${' '.repeat(2_000_000)}\n`],
+    ['elements on one line before very many blank lines', '{x}', '{"a":\n{"b":1}', '\n'.repeat(2_000_000)],
+    ['cut objects in one line', '{"a":[}'],
+    ['cut atoms in one array', '"\\x,', '['],
+    ['cut objects in arrays in one line', '[[{x}],'],
+  ])(
+    '%s',
+    (_, piece, start = '', end = '\n') => {
+      const body = `${start}${piece.repeat(Math.floor(4_000_000 / piece.length))}${end}`;
+      const wasm = webhook();
+      const queued = wasm.host.send({ body });
+      let turns = 0;
+      while (!queued.sent && turns++ < 100) wasm.nextBatch();
+      expect(queued.answer?.status).toBe(400);
+      expect(wasm.metrics().events_dropped_invalid_json).toBeGreaterThan(0);
+    },
+    10_000,
+  );
+
+  test('a poll ends when it has gone through enough, also without an event', () => {
+    const wasm = webhook('{"webhookMaxBatchSize": 60000000}');
+    const queued = wasm.host.send({ body: '5\n'.repeat(6_000_000) });
+    expect(wasm.nextBatch()).toBe('timeout');
+    expect(queued.answer).toBeUndefined();
+    let turns = 1;
+    while (!queued.sent && turns++ < 100) wasm.nextBatch();
+    expect(queued.answer?.status).toBe(400);
+    expect(turns).toBeGreaterThan(1);
+  });
+});
