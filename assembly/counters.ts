@@ -42,7 +42,7 @@ export const METRICS: Metric[] = [
   new Metric('events_dropped_trap', 'elements dropped because reading them ended in a trap'),
   new Metric('events_without_time', 'events delivered with the time of arrival because they carry none'),
   new Metric('field_errors', 'fields left without a value because the request or response body is not JSON'),
-  new Metric('source_errors', 'failed reads of the source that were tried again'),
+  new Metric('source_errors', 'failed attempts to open or read the source'),
   new Metric('file_rotations', 'rotations or truncations of the followed file'),
   new Metric('http_answers_2xx', 'webhook requests acknowledged'),
   new Metric('http_answers_4xx', 'webhook requests refused'),

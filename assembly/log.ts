@@ -22,8 +22,12 @@ export const enum Reason {
   Request = 6,
   Rotation = 7,
   Refused = 8,
+  NotFound = 9,
+  BadMethod = 10,
+  BadType = 11,
+  Values = 12,
 }
-const REASONS = 9;
+const REASONS = 13;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

@@ -72,7 +72,11 @@ export function close(): void {
 /** Fills the next batch: the number of its events, TIMEOUT or END. Before that, the last one is acknowledged. */
 export function nextBatch(): i32 {
   const open = source;
-  if (!open || ended) return END;
+  if (!open) return END;
+  if (ended) {
+    open.ack();
+    return END;
+  }
   collectGarbage();
   forgetEvent();
   batch.clear();

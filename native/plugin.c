@@ -35,6 +35,8 @@
 #define RETRY_SECONDS 1
 // A minute of them.
 #define TRIES_BETWEEN_MESSAGES 60
+#define TRAPS_LOGGED 20
+#define TRAP_LOG_SECONDS 60
 #define REST_NANOSECONDS (30 * 1000 * 1000)
 
 struct w2c_env {
@@ -86,8 +88,11 @@ struct plugin {
     // Set while a replaced instance could not open the source again.
     bool source_lost;
     unsigned lost_tries;
+    time_t trap_log_until;
+    unsigned traps_logged;
     // The region that outlives a trap, as the last dead instance left it.
     uint8_t *survivor;
+    u32 survivor_size; // 0 before the first trap
 
     // The copy of the payload that the WASM has selected, when it is not of our batch.
     bool foreign_selected;
@@ -324,6 +329,12 @@ static void retire(struct plugin *plugin, struct instance *dead) {
     }
 }
 
+// Without a source there is nothing to go on with after a trap.
+static void forget_source(struct plugin *plugin) {
+    if (plugin->survivor_size > SURVIVOR_COUNTERS_SIZE)
+        memset(plugin->survivor + SURVIVOR_COUNTERS_SIZE, 0, plugin->survivor_size - SURVIVOR_COUNTERS_SIZE);
+}
+
 // Copies what outlives a trap out of the dead instance, and counts the trap.
 static void save_survivor(struct plugin *plugin, const struct instance *dead) {
     uint64_t traps;
@@ -331,18 +342,31 @@ static void save_survivor(struct plugin *plugin, const struct instance *dead) {
     memcpy(&traps, plugin->survivor + 8 * COUNTER_TRAPS, sizeof(traps));
     traps++;
     memcpy(plugin->survivor + 8 * COUNTER_TRAPS, &traps, sizeof(traps));
-    // Without a source there is nothing to go on with.
+    plugin->survivor_size = dead->survivor_size;
     if (plugin->params == NULL)
-        memset(plugin->survivor + SURVIVOR_COUNTERS_SIZE, 0, dead->survivor_size - SURVIVOR_COUNTERS_SIZE);
+        forget_source(plugin);
     publish_counters(plugin, plugin->survivor);
+}
+
+// At most TRAPS_LOGGED in each TRAP_LOG_SECONDS: somebody may know how to cause them.
+static void log_trap(struct plugin *plugin, wasm_rt_trap_t trap, const char *message, const char *doing) {
+    time_t now = time(NULL);
+    if (now >= plugin->trap_log_until) {
+        plugin->trap_log_until = now + TRAP_LOG_SECONDS;
+        plugin->traps_logged = 0;
+    }
+    if (plugin->traps_logged == TRAPS_LOGGED)
+        return;
+    const char *last =
+        ++plugin->traps_logged == TRAPS_LOGGED ? " (more of them are only counted for a minute)" : "";
+    host_logf(&plugin->host, SEVERITY_ERROR,
+              "internal error while %s: %s%s%s; recovered, what caused it is skipped%s", doing,
+              wasm_rt_strerror(trap), message[0] != 0 ? ": " : "", message, last);
 }
 
 static void replace_instance(struct plugin *plugin, wasm_rt_trap_t trap, const char *doing) {
     struct instance *dead = plugin->instance;
-    const char *message = dead->env.abort_message;
-    host_logf(&plugin->host, SEVERITY_ERROR,
-              "internal error while %s: %s%s%s; recovered, what caused it is skipped", doing,
-              wasm_rt_strerror(trap), message[0] != 0 ? ": " : "", message);
+    log_trap(plugin, trap, dead->env.abort_message, doing);
     save_survivor(plugin, dead);
     host_after_trap(&plugin->host);
     plugin->foreign_selected = false;
@@ -498,6 +522,7 @@ EXPORT void plugin_close(ss_plugin_t *state, ss_instance_t *instance) {
     plugin->foreign_selected = false;
     struct call call = {0};
     try_call(plugin, run_close, &call, "closing the source");
+    forget_source(plugin);
     free_retired(plugin);
     free(plugin->capture);
     plugin->capture = NULL;

@@ -115,7 +115,10 @@ export async function fieldsDocument(catalogue) {
 /** @param {string[]} args */
 function readArguments(args) {
   try {
-    const options = /** @type {const} */ ({ check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
+    const options = /** @type {const} */ ({
+      check: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    });
     return parseArgs({ args, options }).values;
   } catch (error) {
     throw new UserError(`${/** @type {Error} */ (error).message}\n${usage}`);

@@ -46,6 +46,20 @@ function cString(text) {
 }
 
 /**
+ * The schema as the host gets it. A host that finds a mistake says only that a type is not permitted; so it is given
+ * the strict schema beside one that permits everything, and plugin_init refuses, naming key, value and what is allowed.
+ *
+ * @param {string} schema the strict one
+ */
+export function hostSchema(schema) {
+  const { $schema, title, ...strict } = JSON.parse(schema);
+  const rest = {
+    description: 'Anything else is refused by the plugin itself, which says what is wrong with it.',
+  };
+  return JSON.stringify({ $schema, title, anyOf: [strict, rest] });
+}
+
+/**
  * The C header that native/plugin.c includes.
  *
  * @param {ReturnType<typeof describe>} description
@@ -57,7 +71,7 @@ export function catalogueHeader({ fields, schema, metrics }) {
     '// Written by scripts/generate.mjs from the WASM.',
     `#define METRIC_COUNT ${rows.length}`,
     `static const char catalogue_fields[] =\n${cString(fields)};`,
-    `static const char catalogue_schema[] =\n${cString(schema)};`,
+    `static const char catalogue_schema[] =\n${cString(hostSchema(schema).replaceAll('},', '},\n'))};`,
     `static const char *const catalogue_metrics[METRIC_COUNT] = {`,
     ...rows.map(({ name }) => `    ${JSON.stringify(name)},`),
     '};',

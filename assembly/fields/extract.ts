@@ -111,7 +111,10 @@ export function extract(id: u32, index: u64, keyLength: u32): u64 {
 }
 
 function read(field: Field, root: Node, index: u64, keyLength: u32): u64 {
-  if (arena.used > MAX_VALUE_BYTES) return 0;
+  if (arena.used > MAX_VALUE_BYTES) {
+    noteTooManyValues();
+    return 0;
+  }
   question.document = document;
   question.event = root;
   question.index = index;
@@ -123,6 +126,17 @@ function read(field: Field, root: Node, index: u64, keyLength: u32): u64 {
   const values = finishValues();
   if (document.invalidBodies != invalidBefore) noteInvalidBody();
   return values;
+}
+
+function noteTooManyValues(): void {
+  counters.addAtOnce(Counter.FieldErrors, 1);
+  if (!mayLog(Reason.Values)) return;
+  const limit = (MAX_VALUE_BYTES >> 20).toString();
+  logLimited(
+    Reason.Values,
+    Severity.Warning,
+    'the fields of one event have more than ' + limit + ' MiB; the rest has no value',
+  );
 }
 
 function noteInvalidBody(): void {

@@ -29,7 +29,7 @@ export class Node {
   /** 1 when the key, or the string, contains a backslash. */
   keyEscaped: u8;
   escaped: u8;
-  /** 1 for an object or array whose inside was skipped: see lazy.ts. */
+  /** 1 for an object or array whose inside was skipped: see document.ts. */
   lazy: u8;
 }
 

@@ -71,10 +71,6 @@ export class Input {
     return this.file != 0;
   }
 
-  isGzip(): bool {
-    return this.stream != 0;
-  }
-
   private detectGzip(): i32 {
     const magic = heap.alloc(2);
     const count = host.fileRead(this.file, magic, 2);
@@ -156,11 +152,6 @@ export class Input {
     }
     heap.free(space);
     return min(count, 0);
-  }
-
-  /** The file's state now; 0 or -errno. */
-  restat(): i32 {
-    return host.fileStatOpen(this.file, changetype<usize>(this.stat));
   }
 
   close(): void {

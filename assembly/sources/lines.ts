@@ -121,11 +121,6 @@ export class Lines {
     return this.bufferOffset + this.from;
   }
 
-  /** Bytes behind the last line break. */
-  restLength(): u32 {
-    return this.filled - this.from;
-  }
-
   /** Reads more; the bytes read, 0 at the end for now, or -errno. */
   fill(): i32 {
     if (!this.skipping && this.filled - this.from > this.maxLine) {

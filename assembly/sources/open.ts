@@ -3,6 +3,7 @@
 import { FileKind, FileStat } from '../host';
 import { Config } from '../config/config';
 import { quoted } from '../fields/catalogue';
+import { Severity, log } from '../log';
 import { Listing } from './directory';
 import { FileEntry, Files } from './files';
 import { Follow } from './follow';
@@ -121,6 +122,7 @@ function openDirectory(path: string, recursive: bool, config: Config, opened: Op
   if (listing.error < 0) {
     opened.problem = 'open_params: cannot list ' + shownPath(path) + ': ' + errnoText(listing.error);
   } else {
+    if (listing.entries.length == 0) log(Severity.Warning, 'no file to read in ' + shownPath(path));
     opened.source = new Files(listing.entries, false, config);
   }
 }

@@ -17,6 +17,7 @@ import { Poll, Source } from './source';
 const KEEP_BODY: u32 = 2 * 1024 * 1024;
 /** Bytes of a path or header that are looked at; longer ones match nothing. */
 const TEXT_SIZE: i32 = 1024;
+const EADDRNOTAVAIL = -99;
 /** Requests that one batch finishes at most. */
 const MAX_FINISHED: i32 = 256;
 
@@ -65,7 +66,9 @@ export class Webhook extends Source {
     const server = host.httpListen(changetype<usize>(bytes), bytes.byteLength, port, this.maxBody);
     const shown = address.includes(':') ? '[' + address + ']' : address;
     if (server < 0) {
-      this.problem = 'cannot listen on ' + shown + ':' + port.toString() + ': ' + errnoText(server);
+      const where = shown + ':' + port.toString();
+      const hint = server == EADDRNOTAVAIL ? '; is it a name or address of this machine?' : '';
+      this.problem = 'open_params: cannot listen on ' + where + ': ' + errnoText(server) + hint;
       return;
     }
     this.server = server;
@@ -207,9 +210,10 @@ export class Webhook extends Source {
     host.httpAnswer(this.request.id, status, changetype<usize>(bytes), bytes.byteLength, 1);
     counters.add(status < 500 ? Counter.HttpAnswers4xx : Counter.HttpAnswers5xx, 1);
     counters.commitMarked();
-    if (!mayLog(Reason.Request)) return;
+    const reason = reasonOf(status);
+    if (!mayLog(reason)) return;
     const message = 'refused a webhook request with ' + status.toString() + ': ' + text.trimEnd();
-    logLimited(Reason.Request, Severity.Notice, message);
+    logLimited(reason, Severity.Notice, message);
   }
 
   handOver(): void {
@@ -231,6 +235,20 @@ export class Webhook extends Source {
     if (this.server > 0) host.httpClose(this.server);
     this.server = 0;
     this.body.free();
+  }
+}
+
+/** One limit for each status: a misspelt path must not hide a wrong content type. */
+function reasonOf(status: i32): Reason {
+  switch (status) {
+    case 404:
+      return Reason.NotFound;
+    case 405:
+      return Reason.BadMethod;
+    case 415:
+      return Reason.BadType;
+    default:
+      return Reason.Request;
   }
 }
 

@@ -26,6 +26,7 @@ export function falcoConfiguration({ name, library }, { open, config, rules, all
     watch_config_files: false,
     rule_matching: all ? 'all' : 'first',
     priority: 'debug',
+    libs_logger: { enabled: true, severity: 'info' },
     json_output: true,
     json_include_output_property: true,
     json_include_message_property: true,

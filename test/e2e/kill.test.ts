@@ -23,7 +23,8 @@ test('an event that was answered 200 was printed before, over ten kills', async 
   const acknowledgedAtKill: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
     const before = servers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0);
-    const enough = () => servers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0) > before + 500;
+    const enough = () =>
+      servers.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0) > before + 500;
     while (!enough()) await sleep(5);
     await sleep((kill * 13) % 40);
     await host.end('SIGKILL');

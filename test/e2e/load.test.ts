@@ -13,7 +13,7 @@ test('every event of a load is delivered exactly once, also while the host stall
   const host = new WebhookHost(port);
   await host.start();
   const servers = Array.from({ length: CLIENTS }, () => new ApiServer(port));
-  const listsEach = EVENTS / CLIENTS / LIST;
+  let lists = EVENTS / LIST;
   let isOver = false;
   const stalling = (async () => {
     const random = new Random(7);
@@ -28,9 +28,10 @@ test('every event of a load is delivered exactly once, also while the host stall
   })();
   const start = performance.now();
   await Promise.all(
-    servers.map(async (server, s) => {
-      for (let n = 0; n < listsEach; n++) {
-        await server.send(Array.from({ length: LIST }, (_, i) => `s${s}-n${n}-i${i}`));
+    servers.map(async (server) => {
+      while (lists > 0) {
+        const n = --lists;
+        await server.send(Array.from({ length: LIST }, (_, i) => `n${n}-i${i}`));
       }
     }),
   );

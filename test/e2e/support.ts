@@ -118,7 +118,14 @@ export class ApiServer {
 
   private post(body: string): Promise<number> {
     const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
-    const options = { host: '127.0.0.1', port: this.port, path: PATH, method: 'POST', agent: this.agent, headers };
+    const options = {
+      host: '127.0.0.1',
+      port: this.port,
+      path: PATH,
+      method: 'POST',
+      agent: this.agent,
+      headers,
+    };
     return new Promise((resolve, reject) => {
       const sent = request(options, (response) => {
         response.resume();

@@ -12,9 +12,17 @@ afterAll(() => scratch.remove());
 
 describe('the plugin, where it refuses something,', () => {
   it.each([
-    ['an unknown key', '{"maxEventSizes": 5}', 'maxEventSizes'],
-    ['a wrong type', '{"maxEventSize": "large"}', 'maxEventSize'],
-    ['a value out of range', '{"maxEventSize": -1}', 'maxEventSize'],
+    ['an unknown key', '{"maxEventSizes": 5}', 'unknown key "maxEventSizes"; known are maxEventSize'],
+    [
+      'a wrong type',
+      '{"maxEventSize": "large"}',
+      '"maxEventSize" must be a whole number from 1024 to 67108864, not "large"',
+    ],
+    [
+      'a value out of range',
+      '{"maxEventSize": -1}',
+      '"maxEventSize" must be a whole number from 1024 to 67108864, not -1',
+    ],
     ['no object', '[]', 'init_config'],
     ['no JSON', '{"maxEventSize": ', 'init_config'],
   ])('names it: %s in init_config', (_, config, named) => {

@@ -50,7 +50,11 @@ describe('what is refused, with a message that names it', () => {
     ['a value below the range', '{"max_event_size": 7}', ['max_event_size', '7', '1024']],
     ['a value above the range', '{"webhookMaxBatchSize": 134217729}', ['134217729', '134217728']],
     ['a fraction', '{"maxEventSize": 4096.5}', ['maxEventSize', '4096.5']],
-    ['one key in both spellings', '{"maxEventSize": 4096, "max_event_size": 4096}', ['maxEventSize', 'twice']],
+    [
+      'one key in both spellings',
+      '{"maxEventSize": 4096, "max_event_size": 4096}',
+      ['maxEventSize', 'twice'],
+    ],
     ['an array', '[1]', ['init_config', 'object']],
     ['a number', '5', ['init_config', 'object']],
     ['no JSON', '{"maxEventSize": ', ['init_config', 'not valid JSON', 'byte']],
@@ -96,7 +100,10 @@ describe('states side by side', () => {
   test('each with its own configuration, source, current event and counters', () => {
     const workspace = new Workspace();
     const sizes = [1024, 2048, 4096, 8192];
-    const file = workspace.write('a.jsonl', lines([1000, 2000, 4000, 8000].map((n) => eventOfSize(n, `s${n}`))));
+    const file = workspace.write(
+      'a.jsonl',
+      lines([1000, 2000, 4000, 8000].map((n) => eventOfSize(n, `s${n}`))),
+    );
     const readers = sizes.map((maxEventSize) => open(file, { maxEventSize }));
     const events = readers.map((reader) => reader.drain());
     expect(events.map(idsOf)).toEqual([
@@ -150,7 +157,9 @@ describe('messages', () => {
     ]);
     const hook = init();
     hook.open('http://127.0.0.1:0/');
-    expect(messagesOf(hook.logs, severity.info)).toEqual([expect.stringContaining('listening for audit events')]);
+    expect(messagesOf(hook.logs, severity.info)).toEqual([
+      expect.stringContaining('listening for audit events'),
+    ]);
   });
 
   test('hold no line break and no secret, whatever a name holds', () => {
@@ -170,10 +179,14 @@ describe('messages', () => {
   test('never go to stdout or stderr', () => {
     const workspace = new Workspace();
     const file = workspace.write('a.jsonl', lines(['not json', shortEvent('a'), '{"kind":"Pod"}']));
-    const run = spawnSync(process.execPath, ['-e', TOUR, addonFile(), pluginFile(), pluginFile('small'), file], {
-      encoding: 'utf8',
-      timeout: 30_000,
-    });
+    const run = spawnSync(
+      process.execPath,
+      ['-e', TOUR, addonFile(), pluginFile(), pluginFile('small'), file],
+      {
+        encoding: 'utf8',
+        timeout: 30_000,
+      },
+    );
     expect({ ...run, output: undefined, pid: 0 }).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls a plugin from C where Node cannot: it holds the plugin's own pointers across calls, as libsinsp does, writes
-// to an event's memory, calls from two threads, and leaves SIGPIPE at its default. Ends with status 0 and says on
-// stdout what it saw; a broken promise ends it with status 1 and a sentence on stderr.
+// Calls a plugin from C where Node cannot: it holds the plugin's own pointers across calls, as libsinsp does,
+// writes to an event's memory, calls from two threads, and leaves SIGPIPE at its default. Ends with status 0
+// and says on stdout what it saw; a broken promise ends it with status 1 and a sentence on stderr.
 #include <plugin/plugin_api.h>
 
 #include <dlfcn.h>
@@ -95,7 +95,7 @@ struct field {
     bool is_list;
     bool has_argument;
     char name[96];
-    char key[64];
+    char key[256];
     uint64_t index;
 };
 
@@ -151,7 +151,8 @@ static void ask(const struct field *field, ss_plugin_extract_field *request) {
     };
 }
 
-static void extract(const ss_plugin_event *event, uint64_t number, ss_plugin_extract_field *requests, uint32_t count) {
+static void extract(const ss_plugin_event *event, uint64_t number, ss_plugin_extract_field *requests,
+                    uint32_t count) {
     const ss_plugin_event_input input = {.evt = event, .evtnum = number, .evtsrc = "k8s_audit"};
     ss_plugin_extract_value_offsets offsets = {NULL, NULL};
     const ss_plugin_field_extract_input extraction = {
@@ -201,8 +202,8 @@ static void ask_and_hold(const ss_plugin_event *event, uint64_t number, const st
 
 // --- the commands ---
 
-// Every field of every event, one a call and twice: all values of an event stay until the next event is asked about, all events
-// of a batch stay as they are until the next batch.
+// Every field of every event, one a call and twice: all values of an event stay until the next event is asked
+// about, all events of a batch stay as they are until the next batch.
 static void command_lifetime(const char *params) {
     ss_instance_t *instance = open_source(params);
     uint64_t events = 0;
@@ -238,19 +239,26 @@ static void command_lifetime(const char *params) {
     printf("%llu events, %llu values\n", (unsigned long long)events, (unsigned long long)values);
 }
 
-// Asks for the same large value so often in one call that the WASM runs out of memory.
+#define LEVELS 100
+
+// Asks in one call for a large value and for each object around it (/requestObject/a/a/a…): their texts
+// together do not fit into the WASM's memory.
 static void exhaust(const ss_plugin_event *event, uint64_t number) {
-    static ss_plugin_extract_field requests[128];
-    struct field large = *field_named("ka.value");
-    snprintf(large.key, sizeof(large.key), "/requestObject");
-    large.has_argument = true;
-    for (int i = 0; i < 128; i++)
-        ask(&large, &requests[i]);
-    extract(event, number, requests, 128);
+    static struct field pointers[LEVELS];
+    static ss_plugin_extract_field requests[LEVELS];
+    char key[sizeof(pointers[0].key)] = "/requestObject";
+    for (int i = 0; i < LEVELS; i++) {
+        pointers[i] = *field_named("ka.value");
+        pointers[i].has_argument = true;
+        snprintf(pointers[i].key, sizeof(pointers[i].key), "%s", key);
+        strcat(key, "/a");
+        ask(&pointers[i], &requests[i]);
+    }
+    extract(event, number, requests, LEVELS);
 }
 
-// Each event of a batch makes the WASM trap in the middle of its fields: the values before the trap, and all events
-// of the batch, stay.
+// Each event of a batch makes the WASM trap in the middle of its fields: the values before the trap, and all
+// events of the batch, stay.
 static void command_traps(const char *params) {
     ss_instance_t *instance = open_source(params);
     uint32_t count = 0;
@@ -295,7 +303,8 @@ static void command_reuse(const char *payloads) {
     ss_plugin_event *event = (ss_plugin_event *)buffer;
     char *list = strdup(payloads);
     char *rest = NULL;
-    for (char *payload = strtok_r(list, "\n", &rest); payload != NULL; payload = strtok_r(NULL, "\n", &rest)) {
+    for (char *payload = strtok_r(list, "\n", &rest); payload != NULL;
+         payload = strtok_r(NULL, "\n", &rest)) {
         uint32_t lengths[3] = {4, (uint32_t)strlen(payload), 0};
         *event = (ss_plugin_event){
             .tid = UINT64_MAX, .len = PLUGIN_EVENT_PAYLOAD_OFFSET + lengths[1], .type = 322, .nparams = 2};

@@ -89,7 +89,13 @@ describe('of real events', () => {
   });
 });
 
-function expectPointsAt(event: PluginEvent, start: number, length: number, value: string, field: string): void {
+function expectPointsAt(
+  event: PluginEvent,
+  start: number,
+  length: number,
+  value: string,
+  field: string,
+): void {
   expect(start, field).toBeGreaterThanOrEqual(HEADER);
   expect(start + length, field).toBeLessThanOrEqual(event.len);
   const text = event.payload.subarray(start - HEADER, start - HEADER + length).toString();
@@ -123,12 +129,24 @@ describe('value offsets', () => {
   test('of scalars and lists, one field a call and many', () => {
     const reader = open(new Workspace().write('a.jsonl', lines([text])));
     const [event] = reader.poll();
-    const fields = ['ka.verb', 'ka.user.groups', 'ka.user.name', 'ka.req.pod.containers.name', 'ka.impuser.name'];
+    const fields = [
+      'ka.verb',
+      'ka.user.groups',
+      'ka.user.name',
+      'ka.req.pod.containers.name',
+      'ka.impuser.name',
+    ];
     const groups = ['one', 'two', 'three'].map((group) => at(group));
     const names = ['c0', 'c1'].map((name) => at(name));
     const userName = at('j\\u00fcrgen \\"x\\"');
     for (const target of [event!, reader.state.foreignEvent(text)]) {
-      expect(offsetsOf(reader.state, target, fields)).toEqual([[at('create')], groups, [userName], names, null]);
+      expect(offsetsOf(reader.state, target, fields)).toEqual([
+        [at('create')],
+        groups,
+        [userName],
+        names,
+        null,
+      ]);
       expect(offsetsOf(reader.state, target, fields, false)).toEqual([
         [at('create')],
         [groups[0]],
@@ -257,7 +275,12 @@ describe('event_to_string', () => {
     const state = init();
     const long = '€'.repeat(5000);
     const ref = { resource: long, subresource: long, namespace: long, name: long };
-    const event = eventText({ verb: long, objectRef: ref, user: { username: long }, responseStatus: { code: long } });
+    const event = eventText({
+      verb: long,
+      objectRef: ref,
+      user: { username: long },
+      responseStatus: { code: long },
+    });
     const line = state.eventToString(state.foreignEvent(event));
     expect(Buffer.byteLength(line)).toBeLessThan(2048);
     expect(line).not.toContain('\ufffd');
@@ -359,10 +382,16 @@ describe('foreign events that are none of ours', () => {
 describe('arguments', () => {
   test('of any length and content are only looked up', () => {
     const state = init();
-    const event = state.foreignEvent(eventText({ requestURI: '/?a=1&%C3%BC=2', sourceIPs: ['10.0.0.1', '::1'] }));
+    const event = state.foreignEvent(
+      eventText({ requestURI: '/?a=1&%C3%BC=2', sourceIPs: ['10.0.0.1', '::1'] }),
+    );
     const keys = ['a', '', 'ü', 'x'.repeat(100_000), '/', '~', '~2', '/~', '%', '\u{1f600}', 'a\u0001'];
     for (const key of keys) {
-      const values = state.values(event, [`ka.uri.param[${key}]`, `ka.value[${key}]`, `ka.req.volume.hostpath[${key}]`]);
+      const values = state.values(event, [
+        `ka.uri.param[${key}]`,
+        `ka.value[${key}]`,
+        `ka.req.volume.hostpath[${key}]`,
+      ]);
       expect(values[`ka.uri.param[${key}]`]).toBe(key === 'a' ? '1' : key === 'ü' ? '2' : null);
     }
     expect(state.values(event, ['ka.sourceips', 'ka.sourceips[1]', 'ka.sourceips[2]'])).toEqual({
@@ -409,22 +438,37 @@ describe('pointers', () => {
   });
 
   test('also when one event has many megabytes of values', () => {
-    const rules = Array.from({ length: 300 }, (_, i) => ({ verbs: ['get'], resources: [`${i}${'r'.repeat(9000)}`] }));
+    const rules = Array.from({ length: 300 }, (_, i) => ({
+      verbs: ['get'],
+      resources: [`${i}${'r'.repeat(9000)}`],
+    }));
     const requestObject = { rules, data: { x: 'y'.repeat(3_000_000) } };
     const file = new Workspace().write('large.jsonl', lines([shortEvent('a', { requestObject })]));
     expect(drive('lifetime', file, '{"maxEventSize": 16777216}')).toMatch(/^1 events/m);
   });
 
   test('stay when each event of a batch makes the WASM trap between two fields', () => {
-    const large = { verb: 'get', requestURI: '/x', requestObject: 'x'.repeat(300_000) };
+    let requestObject: unknown = 'x'.repeat(300_000);
+    for (let level = 0; level < 100; level++) requestObject = { a: requestObject };
+    const large = { verb: 'get', requestURI: '/x', requestObject };
     const events = ['a', 'b', 'c'].map((id) => shortEvent(id, large));
-    const output = drive('traps', new Workspace().write('a.jsonl', lines(events)), '{"maxEventSize": 1000000}', 'small');
+    const output = drive(
+      'traps',
+      new Workspace().write('a.jsonl', lines(events)),
+      '{"maxEventSize": 1000000}',
+      'small',
+    );
     expect(output.match(/^log 3 internal error/gm)).toHaveLength(3);
     expect(output).toMatch(/^3 events$/m);
   });
 
   test('another event at the same address with the same number is another event', () => {
     const payloads = [shortEvent('one'), shortEvent('two'), '{}', shortEvent('six')];
-    expect(drive('reuse', payloads.join('\n')).trimEnd().split('\n')).toEqual(['one', 'two', '(none)', 'six']);
+    expect(drive('reuse', payloads.join('\n')).trimEnd().split('\n')).toEqual([
+      'one',
+      'two',
+      '(none)',
+      'six',
+    ]);
   });
 });

@@ -60,7 +60,10 @@ describe.each(['release', 'drop-in', 'small'])('every build (%s)', (variant) => 
 
   test('offers the fields, the schema and the metrics that the build has written', () => {
     expect(plugin.fields()).toEqual(generated('fields.json'));
-    expect(plugin.initSchema()?.json).toEqual(generated('schema.json'));
+    const { $schema, title, anyOf } = plugin.initSchema()?.json as HostSchema;
+    expect({ $schema, title, ...anyOf[0] }).toEqual(generated('schema.json'));
+    // Beside the strict schema stands one that permits all, so that the plugin's own message reaches the user.
+    expect(anyOf.slice(1).map((other) => Object.keys(other))).toEqual([['description']]);
     const names = (generated('metrics.json') as { name: string }[]).map(({ name }) => name);
     expect(
       init(undefined, variant)
@@ -156,6 +159,12 @@ describe('the fields', () => {
   });
 });
 
+interface HostSchema {
+  $schema: string;
+  title: string;
+  anyOf: [Omit<Schema, '$schema'>, ...object[]];
+}
+
 interface Schema {
   $schema: string;
   type: string[];
@@ -172,7 +181,8 @@ interface Property {
 }
 
 describe('the schema of init_config', () => {
-  const schema = load().initSchema()?.json as Schema;
+  const { $schema, anyOf } = load().initSchema()?.json as HostSchema;
+  const schema: Schema = { $schema, ...anyOf[0] };
 
   /** Values that the schema allows, and some that it does not. */
   function examples({ type, minimum = 0, maximum = 0 }: Property): { good: unknown[]; bad: unknown[] } {
@@ -193,7 +203,9 @@ describe('the schema of init_config', () => {
       expect(['integer', 'boolean', 'string'], name).toContain(property.type);
       expect(property.description, name).not.toBe('');
       if (property.type !== 'integer') continue;
-      expect(Number.isSafeInteger(property.minimum) && Number.isSafeInteger(property.maximum), name).toBe(true);
+      expect(Number.isSafeInteger(property.minimum) && Number.isSafeInteger(property.maximum), name).toBe(
+        true,
+      );
       expect(property.minimum!, name).toBeLessThan(property.maximum!);
     }
   });

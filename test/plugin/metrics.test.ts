@@ -15,9 +15,19 @@ test('are monotonic 64-bit numbers with plain names, all 0 at first', () => {
 
 test('every element is delivered or counted as dropped by its reason', () => {
   const withoutTime = '{"kind":"Event","auditID":"no time"}';
-  const texts = [shortEvent('a'), 'x', '{"kind":"Pod"}', eventOfSize(3000, 'large'), withoutTime, `"${'y'.repeat(9000)}"`];
+  const texts = [
+    shortEvent('a'),
+    'x',
+    '{"kind":"Pod"}',
+    eventOfSize(3000, 'large'),
+    withoutTime,
+    `"${'y'.repeat(9000)}"`,
+  ];
   const content = lines(texts);
-  const reader = open(new Workspace().write('a.log', content), { maxEventSize: 2048, webhookMaxBatchSize: 8192 });
+  const reader = open(new Workspace().write('a.log', content), {
+    maxEventSize: 2048,
+    webhookMaxBatchSize: 8192,
+  });
   reader.drain();
   const metrics = reader.metrics();
   expect(metrics).toMatchObject({

@@ -39,7 +39,9 @@ describe('in threads', () => {
     const good = new Workspace().write('good.jsonl', lines(realEvents()));
     const variants = ['release', 'small', 'drop-in', 'release'];
     const reports = await Promise.all(
-      variants.map((variant) => runInThread(pluginFile(variant), '{}', good, { extract: FIELDS, rounds: 10 })),
+      variants.map((variant) =>
+        runInThread(pluginFile(variant), '{}', good, { extract: FIELDS, rounds: 10 }),
+      ),
     );
     expect(new Set(reports.map(({ digest }) => digest)).size).toBe(1);
     expect(reports[0]?.values).toBeGreaterThan(1000);

@@ -47,25 +47,30 @@ describe('the answer 200', () => {
     expect(client.received).toMatch(/\r\n\r\nok\n$/);
   });
 
-  test.each([1, 255, 256, 257, 400, 512, 1000])('of a list of %i events comes behind the last batch', async (count) => {
-    const hook = new Webhook();
-    const client = hook.client().send(requestText(list(names(count))));
-    while (hook.events.length < count) {
-      await hook.batch();
-      await breathe(8);
-      expect(client.received).toBe('');
-    }
-    await hook.until('the answer', () => client.statuses.length > 0);
-    expect(client.statuses).toEqual([200]);
-    await hook.idle();
-    expect(idsOf(hook.events)).toEqual(names(count));
-  });
+  test.each([1, 255, 256, 257, 400, 512, 1000])(
+    'of a list of %i events comes behind the last batch',
+    async (count) => {
+      const hook = new Webhook();
+      const client = hook.client().send(requestText(list(names(count))));
+      while (hook.events.length < count) {
+        await hook.batch();
+        await breathe(8);
+        expect(client.received).toBe('');
+      }
+      await hook.until('the answer', () => client.statuses.length > 0);
+      expect(client.statuses).toEqual([200]);
+      await hook.idle();
+      expect(idsOf(hook.events)).toEqual(names(count));
+    },
+  );
 
   test('is given to requests whose events share a batch, and to those with bad elements between good ones', async () => {
     const hook = new Webhook();
     const bodies = [list(['a', 'b']), `[${shortEvent('c')}, 1, ${shortEvent('d')}]`, `x\n${shortEvent('e')}`];
     const answers = bodies.map((body) => post(hook.port, body));
-    expect((await hook.settle('all answers', Promise.all(answers))).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await hook.settle('all answers', Promise.all(answers))).map(({ status }) => status)).toEqual([
+      200, 200, 200,
+    ]);
     expect(idsOf(hook.events).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
     expect(hook.metrics()).toMatchObject({
       events_delivered: 5,
@@ -126,7 +131,10 @@ describe('what is refused', () => {
     await hook.idle(2);
     expect(hook.events).toEqual([]);
     expect(hook.metrics()).toMatchObject({ http_answers_4xx: 1, http_answers_2xx: 0, http_answers_5xx: 0 });
-    const told = [...messagesOf(hook.state.logs, severity.notice), ...messagesOf(hook.state.logs, severity.warning)];
+    const told = [
+      ...messagesOf(hook.state.logs, severity.notice),
+      ...messagesOf(hook.state.logs, severity.warning),
+    ];
     expect(told.join()).toMatch(/refused/);
     expect((await hook.exchange(shortEvent('next'))).status).toBe(200);
   });
@@ -145,13 +153,18 @@ describe('what is refused', () => {
     expect((await hook.exchange(shortEvent('a'), { headers })).status).toBe(200);
     expect((await hook.exchange(shortEvent('b'), { path: `${PATH}?timeout=30s` })).status).toBe(200);
     expect((await hook.exchange(shortEvent('c'), { path: `http://any.name${PATH}` })).status).toBe(200);
-    expect((await hook.exchange(shortEvent('d'), { headers: { 'Content-Encoding': 'identity' } })).status).toBe(200);
+    expect(
+      (await hook.exchange(shortEvent('d'), { headers: { 'Content-Encoding': 'identity' } })).status,
+    ).toBe(200);
     expect(idsOf(hook.events)).toEqual(['a', 'b', 'c', 'd']);
   });
 
   test('HEAD gets an answer without a body, so that the next one on the connection is understood', async () => {
     const hook = new Webhook();
-    const client = hook.client().send(`HEAD ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`).send(requestText(shortEvent('a')));
+    const client = hook
+      .client()
+      .send(`HEAD ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      .send(requestText(shortEvent('a')));
     await hook.until('both answers', () => client.statuses.length === 2);
     const [head = '', next = ''] = client.received.split(/(?=HTTP\/1\.1 200)/);
     expect(head).toMatch(/^HTTP\/1\.1 405 [^]*\r\n\r\n$/);
@@ -166,11 +179,20 @@ describe('what is refused', () => {
     ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'],
     ['a negative length', requestText('').replace('Length: 0', 'Length: -1')],
     ['a length that is no number', requestText('').replace('Length: 0', 'Length: ten')],
-    ['a chunk of a negative size', requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + '-5\r\nx'],
-    ['a chunk of 2^64', requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + `1${'0'.repeat(16)}\r\n`],
+    [
+      'a chunk of a negative size',
+      requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + '-5\r\nx',
+    ],
+    [
+      'a chunk of 2^64',
+      requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + `1${'0'.repeat(16)}\r\n`,
+    ],
     ['an endless header line', `POST ${PATH} HTTP/1.1\r\nX: ${'y'.repeat(200_000)}`],
     ['ten thousand header lines', `POST ${PATH} HTTP/1.1\r\n${'X: y\r\n'.repeat(20_000)}\r\n`],
-    ['a broken absolute URI', 'POST http://[::1/k8s-audit HTTP/1.1\r\nContent-Type: application/json\r\n\r\n'],
+    [
+      'a broken absolute URI',
+      'POST http://[::1/k8s-audit HTTP/1.1\r\nContent-Type: application/json\r\n\r\n',
+    ],
     ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['version 9.9', `POST ${PATH} HTTP/9.9\r\n\r\n`],
   ])('%s ends in a refusal or a closed connection, and the next client is served', async (_, bytes) => {
@@ -285,7 +307,10 @@ describe('bodies', () => {
     expect((await hook.exchange('', { chunks })).status).toBe(200);
     const head = requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked');
     const body = `${text.length.toString(16)}\r\n${text}\r\n0\r\nX-Trailer: x\r\n\r\n`;
-    const client = hook.client().send(head + body).send(requestText(shortEvent('c')));
+    const client = hook
+      .client()
+      .send(head + body)
+      .send(requestText(shortEvent('c')));
     await hook.until('both answers', () => client.statuses.length === 2);
     expect(client.statuses).toEqual([200, 200]);
     expect(idsOf(hook.events)).toEqual(['a', 'b', 'a', 'b', 'c']);
@@ -293,7 +318,9 @@ describe('bodies', () => {
 
   test('announced by Expect: 100-continue', async () => {
     const hook = new Webhook();
-    const [head = '', body = ''] = requestText(shortEvent('a'), ['Expect: 100-continue']).split(/(?<=\r\n\r\n)/);
+    const [head = '', body = ''] = requestText(shortEvent('a'), ['Expect: 100-continue']).split(
+      /(?<=\r\n\r\n)/,
+    );
     const client = hook.client().send(head);
     await hook.until('the word to go on', () => client.statuses.length === 1);
     expect(client.statuses).toEqual([100]);
@@ -312,7 +339,9 @@ describe('bodies', () => {
       const client = hook.client().send(request).send(body.subarray(0, -1));
       return { client, last: body.subarray(-1) };
     });
-    await hook.until('all but the last bytes', () => clients.every(({ client }) => isSent(client, hook.port)));
+    await hook.until('all but the last bytes', () =>
+      clients.every(({ client }) => isSent(client, hook.port)),
+    );
     for (const { client, last } of clients) client.send(last);
     await breathe(20);
     await hook.until('all answers', () => clients.every(({ client }) => client.statuses.length === 1));
@@ -382,7 +411,10 @@ describe('a client that leaves', () => {
     ['in the headers', requestText('x').slice(0, 60)],
     ['in front of the body', requestText(shortEvent('a')).split(/(?<=\r\n\r\n)/)[0] ?? ''],
     ['in the body', requestText(shortEvent('a')).slice(0, -1)],
-    ['in a chunk', requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + 'fff\r\n{"kind"'],
+    [
+      'in a chunk',
+      requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + 'fff\r\n{"kind"',
+    ],
     ['in a chunk size', requestText('').replace('Content-Length: 0', 'Transfer-Encoding: chunked') + 'f'],
     ['before it says anything', ''],
   ])('%s: nothing of it is delivered', async (_, bytes) => {
@@ -400,7 +432,10 @@ describe('a client that leaves', () => {
   test('with more requests in the pipe: what came whole may be delivered once, the cut one is not', async () => {
     const hook = new Webhook();
     const client = hook.client();
-    client.send(['a', 'b'].map((id) => requestText(shortEvent(id))).join('') + requestText(shortEvent('c')).slice(0, -3));
+    client.send(
+      ['a', 'b'].map((id) => requestText(shortEvent(id))).join('') +
+        requestText(shortEvent('c')).slice(0, -3),
+    );
     await hook.delivered(1);
     client.socket.resetAndDestroy();
     const [a, b, c] = await countAfterwards(hook, ['a', 'b', 'c']);
@@ -419,7 +454,10 @@ describe('listening', () => {
     ] as const) {
       const reader = open(url);
       const port = loggedPort(reader.state.logs.map(({ message }) => message));
-      const answer = await reader.settle('the answer', post(port, shortEvent('a'), { path, host: 'localhost' }));
+      const answer = await reader.settle(
+        'the answer',
+        post(port, shortEvent('a'), { path, host: 'localhost' }),
+      );
       expect(answer.status, url).toBe(200);
     }
   });
@@ -442,7 +480,9 @@ describe('listening', () => {
     const reader = open('http://[::1]:0/k8s-audit');
     expect(messagesOf(reader.state.logs, severity.info).join()).toMatch(/http:\/\/\[::1\]:\d+\/k8s-audit/);
     const port = loggedPort(reader.state.logs.map(({ message }) => message));
-    expect((await reader.settle('the answer', post(port, shortEvent('a'), { host: '::1' }))).status).toBe(200);
+    expect((await reader.settle('the answer', post(port, shortEvent('a'), { host: '::1' }))).status).toBe(
+      200,
+    );
     await expect(reader.settle('the refusal', post(port, shortEvent('b')))).rejects.toThrow('ECONNREFUSED');
   });
 
@@ -466,7 +506,11 @@ describe('listening', () => {
 
   test.each([
     ['an address of another machine', 'http://203.0.113.1:0/', /cannot listen on 203\.0\.113\.1/],
-    ['a name that does not resolve', 'http://no-such-host.invalid:0/', /cannot listen on no-such-host\.invalid/],
+    [
+      'a name that does not resolve',
+      'http://no-such-host.invalid:0/',
+      /cannot listen on no-such-host\.invalid/,
+    ],
     ['a port that is none', 'http://:65536/', /65536/],
     ['a user in the URL', 'http://user:secret@:9765/', /user name or password/],
     ['an IPv6 address without brackets', 'http://::1:80/', /brackets/],
@@ -502,7 +546,9 @@ describe('close', () => {
 
   test('with requests that were not read, half read, or never sent', async () => {
     const hook = new Webhook();
-    const half = [requestText(shortEvent('x')).slice(0, -1), 'POST', ''].map((bytes) => hook.client().send(bytes));
+    const half = [requestText(shortEvent('x')).slice(0, -1), 'POST', ''].map((bytes) =>
+      hook.client().send(bytes),
+    );
     const large = hook.client().send(requestText(list(names(1000))));
     await hook.batch();
     const unread = [requestText(shortEvent('x')), requestText(shortEvent('x')).repeat(3)].map((bytes) =>
@@ -599,7 +645,9 @@ describe('in a process of its own, that hangs or dies if the plugin does', () =>
     async until(what: string, condition: () => boolean): Promise<void> {
       for (let i = 0; !condition(); i++) {
         if (i === 2000 || this.ended !== undefined) {
-          throw new Error(`waited in vain for ${what}: ${this.ended ?? 'it runs'}; ${this.output.slice(-300)} ${this.errors}`);
+          throw new Error(
+            `waited in vain for ${what}: ${this.ended ?? 'it runs'}; ${this.output.slice(-300)} ${this.errors}`,
+          );
         }
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
@@ -614,7 +662,8 @@ describe('in a process of its own, that hangs or dies if the plugin does', () =>
     /** Ends it and says how it went. */
     async end(): Promise<string> {
       this.process.stdin.end();
-      for (let i = 0; i < 1000 && this.ended === undefined; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      for (let i = 0; i < 1000 && this.ended === undefined; i++)
+        await new Promise((resolve) => setTimeout(resolve, 10));
       return this.ended ?? 'it hangs';
     }
   }
@@ -622,7 +671,9 @@ describe('in a process of its own, that hangs or dies if the plugin does', () =>
   test('SIGPIPE, left at its default by the host, ends nothing', async () => {
     const served = await serve();
     for (let round = 0; round < 5; round++) {
-      const clients = names(10).map((id) => new Client(served.port).send(requestText(shortEvent(id)).repeat(3)));
+      const clients = names(10).map((id) =>
+        new Client(served.port).send(requestText(shortEvent(id)).repeat(3)),
+      );
       await served.until('the connections', () => clients.every(({ socket }) => !socket.connecting));
       // First an end, then a reset: the server's write then raises SIGPIPE.
       for (const { socket } of clients) socket.end();
@@ -631,7 +682,7 @@ describe('in a process of its own, that hangs or dies if the plugin does', () =>
       await served.polled(2);
     }
     expect((await post(served.port, shortEvent('after'))).status).toBe(200);
-    expect(served.output).toContain('"auditID":"after"');
+    await served.until('the event', () => served.output.includes('"auditID":"after"'));
     expect(await served.end()).toBe('status 0');
     expect(served.errors).toBe('');
   });
@@ -676,7 +727,9 @@ describe('in a process of its own, that hangs or dies if the plugin does', () =>
   test('no free file descriptor: it goes on, says so in the log alone, and accepts again', async () => {
     const served = await serve('ulimit -n 24;');
     const clients = names(60).map(() => new Client(served.port));
-    await served.until('the message', () => /^log 3 .*cannot accept.*Too many open files/m.test(served.output));
+    await served.until('the message', () =>
+      /^log 3 .*cannot accept.*Too many open files/m.test(served.output),
+    );
     await served.polled(50);
     expect(served.errors).toBe('');
     expect(served.output.match(/^log 3/gm)).toHaveLength(1);
