@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files of JSON Lines (plain or gzip), read once from start to end, one after the other.
 import { Batch } from '../audit/batch';
-import { Payload } from '../audit/payload';
 import { Config } from '../config/config';
 import { Counter, counters } from '../counters';
 import { Severity, log } from '../log';
 import { survivor } from '../survivor';
 import { encodePath, errnoText, shownPath } from './input';
-import { Lines } from './lines';
-import { Poll, Source } from './source';
+import { LineSource } from './line_source';
+import { Poll } from './source';
 
 /** A file to read. */
 export class FileEntry {
@@ -23,19 +22,13 @@ export class FileEntry {
   ) {}
 }
 
-export class Files extends Source {
+export class Files extends LineSource {
   /** Why a single file cannot be opened, or an empty string; in a directory, such a file is passed over. */
   problem: string = '';
-  private payload: Payload = new Payload();
-  private lines: Lines;
   // The file being read, or the count of the files when all are read.
   private current: i32 = 0;
   private total: i64 = 0;
   private doneBefore: i64 = 0; // bytes of the files before the current one
-  // After a trap, for the file that was being read: whether its first payload was handed over in part, and the
-  // element that was being read (see Payload.dropTrapped).
-  private isPart: bool = false;
-  private trapped: u64 = 0;
 
   constructor(
     private entries: FileEntry[],
@@ -43,9 +36,7 @@ export class Files extends Source {
     private isSingle: bool,
     config: Config,
   ) {
-    super();
-    this.lines = new Lines(config.webhookMaxBatchSize);
-    this.payload.faults.maxEventSize = config.maxEventSize;
+    super(config);
     for (let i = 0; i < entries.length; i++) this.total += entries[i].size;
     if (survivor.open != 0) this.resume();
     else this.openFrom(0);
@@ -57,38 +48,30 @@ export class Files extends Source {
       const entry = this.entries[i];
       if (entry.device != survivor.first || entry.inode != survivor.second) continue;
       this.openFrom(i);
-      if (this.current == i) this.goOnAt(survivor.position);
+      if (this.current == i) this.goOnHere();
       return;
     }
     log(Severity.Warning, 'after an internal error the file is gone; all files are read again');
     this.openFrom(0);
   }
 
-  private goOnAt(position: u64): void {
-    const result = this.lines.input.skipTo(position);
-    if (result < 0) {
-      this.complain('cannot go on reading', result);
-      this.openFrom(this.current + 1);
-      return;
-    }
-    this.lines.begin(position, survivor.skipping != 0);
-    this.isPart = survivor.within != 0;
-    this.trapped = survivor.trapped;
-    this.lines.dropUnreadable(survivor.trapped);
+  private goOnHere(): void {
+    const result = this.goOn();
+    if (result == 0) return;
+    this.complain('cannot go on reading', result);
+    this.openFrom(this.current + 1);
   }
 
   /** Opens the first file from `index` on that can be opened. */
   private openFrom(index: i32): void {
     this.lines.input.close();
     this.lines.begin(0);
-    this.isPart = false;
-    this.trapped = 0;
+    this.forgetTrap();
     this.doneBefore = 0;
     for (let i = 0; i < index; i++) this.doneBefore += this.entries[i].size;
     for (this.current = index; this.current < this.entries.length; this.current++) {
       const entry = this.entries[this.current];
-      this.lines.name = shownPath(entry.path);
-      this.payload.faults.origin = this.lines.name;
+      this.setName(shownPath(entry.path));
       const result = this.lines.input.open(encodePath(entry.path), false);
       if (result == 0) return;
       if (this.isSingle) {
@@ -108,26 +91,12 @@ export class Files extends Source {
 
   poll(batch: Batch, patience: i32): Poll {
     while (!batch.isFull()) {
-      if (!this.payload.isDone()) {
-        this.payload.fill(batch);
-      } else if (this.current == this.entries.length) {
-        return Poll.End;
-      } else if (this.lines.next()) {
-        this.beginLine();
-      } else {
-        this.read(batch);
-      }
+      if (this.fillFromLine(batch)) continue;
+      if (this.current == this.entries.length) return Poll.End;
+      if (this.lines.next()) this.beginLine();
+      else this.read(batch);
     }
     return Poll.Open;
-  }
-
-  private beginLine(): void {
-    const lines = this.lines;
-    this.payload.offset = lines.offset;
-    this.payload.begin(lines.line, lines.length);
-    this.payload.dropTrapped(this.trapped);
-    if (this.isPart) this.payload.restore();
-    this.isPart = false;
   }
 
   /** Reads on in the current file, or leaves it. */
@@ -164,23 +133,7 @@ export class Files extends Source {
     // When all files are read, the end of the last one stays noted.
     if (this.current == this.entries.length) return;
     const entry = this.entries[this.current];
-    survivor.first = entry.device;
-    survivor.second = entry.inode;
-    survivor.skipping = u64(this.lines.isSkipping());
-    if (!this.payload.isDone()) {
-      survivor.position = this.payload.offset;
-      this.payload.save();
-    } else {
-      survivor.position = this.lines.position();
-      // What was noted before a trap stays while the payload was not begun again.
-      if (!this.isPart) survivor.within = 0;
-    }
-  }
-
-  ack(): void {}
-
-  close(): void {
-    this.lines.close();
+    this.noteLine(entry.device, entry.inode);
   }
 
   private done(): i64 {

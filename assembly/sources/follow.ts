@@ -4,40 +4,31 @@
 import * as host from '../host';
 import { FileStat } from '../host';
 import { Batch } from '../audit/batch';
-import { Payload } from '../audit/payload';
 import { Config } from '../config/config';
 import { Counter, counters } from '../counters';
 import { Reason, Severity, log, logLimited, mayLog } from '../log';
 import { survivor } from '../survivor';
 import { encodePath, errnoText, statPath } from './input';
-import { Lines } from './lines';
-import { Poll, Source } from './source';
+import { LineSource } from './line_source';
+import { Poll } from './source';
 
 const ENOENT = -2;
 
-export class Follow extends Source {
-  private lines: Lines;
+export class Follow extends LineSource {
   private encodedPath: ArrayBuffer;
-  private payload: Payload = new Payload();
   private atPath: FileStat = new FileStat();
   // Set once the path is seen to name another file: what the old one still holds is read first.
   private isRotated: bool = false;
-  // After a trap: see files.ts.
-  private isPart: bool = false;
-  private trapped: u64 = 0;
 
   constructor(
     private path: string,
     fromStart: bool,
     config: Config,
   ) {
-    super();
+    super(config);
     const name = '"' + path + '"';
-    this.lines = new Lines(config.webhookMaxBatchSize);
     this.encodedPath = encodePath(path);
-    this.lines.name = name;
-    this.payload.faults.maxEventSize = config.maxEventSize;
-    this.payload.faults.origin = name;
+    this.setName(name);
     if (survivor.open != 0) {
       this.resume();
     } else if (this.open() == ENOENT) {
@@ -58,10 +49,8 @@ export class Follow extends Source {
         log(Severity.Warning, 'after an internal error "' + this.path + '" is another file');
       return;
     }
-    this.goTo(survivor.position, survivor.skipping != 0);
-    this.isPart = survivor.within != 0;
-    this.trapped = survivor.trapped;
-    this.lines.dropUnreadable(survivor.trapped);
+    const result = this.goOn();
+    if (result < 0) this.complain('read', result);
   }
 
   private open(): i32 {
@@ -72,10 +61,10 @@ export class Follow extends Source {
     return result;
   }
 
-  private goTo(offset: i64, skipping: bool = false): void {
+  private goTo(offset: i64): void {
     const result = this.lines.input.skipTo(offset);
     if (result < 0) this.complain('read', result);
-    else this.lines.begin(offset, skipping);
+    else this.lines.begin(offset);
   }
 
   private complain(what: string, error: i32): void {
@@ -96,22 +85,10 @@ export class Follow extends Source {
 
   private read(batch: Batch): void {
     while (!batch.isFull()) {
-      if (!this.payload.isDone()) {
-        this.payload.fill(batch);
-      } else if (this.lines.next()) {
-        this.beginLine();
-      } else {
-        if (!this.readOn(batch)) return;
-      }
+      if (this.fillFromLine(batch)) continue;
+      if (this.lines.next()) this.beginLine();
+      else if (!this.readOn(batch)) return;
     }
-  }
-
-  private beginLine(): void {
-    this.payload.offset = this.lines.offset;
-    this.payload.begin(this.lines.line, this.lines.length);
-    this.payload.dropTrapped(this.trapped);
-    if (this.isPart) this.payload.restore();
-    this.isPart = false;
   }
 
   /** Reads what is there; false when there is nothing to do now. */
@@ -145,7 +122,7 @@ export class Follow extends Source {
       this.beginLine();
     } else if (batch.count == 0) {
       this.lines.input.close();
-      this.trapped = 0;
+      this.forgetTrap();
       this.open();
       batch.end();
     } else {
@@ -179,7 +156,7 @@ export class Follow extends Source {
         return true;
       }
       this.noteRotation('was truncated');
-      this.trapped = 0;
+      this.forgetTrap();
       this.goTo(0);
       batch.end();
       return true;
@@ -194,24 +171,8 @@ export class Follow extends Source {
   }
 
   handOver(): void {
-    const stat = this.lines.input.stat;
-    const isOpen = this.lines.input.isOpen();
-    survivor.first = isOpen ? stat.device : 0;
-    survivor.second = isOpen ? stat.inode : 0;
-    survivor.skipping = u64(this.lines.isSkipping());
-    if (!this.payload.isDone()) {
-      survivor.position = this.payload.offset;
-      this.payload.save();
-    } else {
-      survivor.position = this.lines.position();
-      // What was noted before a trap stays while the payload was not begun again.
-      if (!this.isPart) survivor.within = 0;
-    }
-  }
-
-  ack(): void {}
-
-  close(): void {
-    this.lines.close();
+    const input = this.lines.input;
+    const isOpen = input.isOpen();
+    this.noteLine(isOpen ? input.stat.device : 0, isOpen ? input.stat.inode : 0);
   }
 }
