@@ -19,6 +19,8 @@ export class Follow extends LineSource {
   private atPath: FileStat = new FileStat();
   // Set once the path is seen to name another file: what the old one still holds is read first.
   private isRotated: bool = false;
+  // Set until a file that is to be followed from its end was opened.
+  private isEndWanted: bool = false;
 
   constructor(
     private path: string,
@@ -29,13 +31,21 @@ export class Follow extends LineSource {
     const name = '"' + path + '"';
     this.encodedPath = encodePath(path);
     this.setName(name);
-    if (survivor.open != 0) {
-      this.resume();
-    } else if (this.open() == ENOENT) {
-      log(Severity.Notice, name + ' does not exist yet; waiting for it');
-    } else if (this.lines.input.isOpen() && !fromStart) {
-      this.goTo(this.lines.input.stat.size);
-    }
+    if (survivor.open != 0) this.resume();
+    else this.start(fromStart);
+  }
+
+  private start(fromStart: bool): void {
+    const result = this.open();
+    if (result == ENOENT) log(Severity.Notice, '"' + this.path + '" does not exist yet; waiting for it');
+    // A file that comes later is new, and read from its start; one that may not be read yet is not.
+    this.isEndWanted = !fromStart && result != ENOENT;
+    if (result == 0) this.goToWantedEnd();
+  }
+
+  private goToWantedEnd(): void {
+    if (this.isEndWanted) this.goTo(this.lines.input.stat.size);
+    this.isEndWanted = false;
   }
 
   /** Goes on after a trap, in the same file if it is still there under its path, else from the new one's start. */
@@ -95,6 +105,7 @@ export class Follow extends LineSource {
   private readOn(batch: Batch): bool {
     if (!this.lines.input.isOpen()) {
       if (this.open() < 0) return false;
+      this.goToWantedEnd();
       batch.end();
       return true;
     }

@@ -335,3 +335,20 @@ describe('failures', () => {
     expect([wasm.host.openFiles, wasm.nextBatch()]).toEqual([0, 'end']);
   });
 });
+
+describe('a file that may not be read at first', () => {
+  test.each([
+    ['', ['later']],
+    ['?from=start', ['before', 'later']],
+  ])('is followed from where it was asked for once it may: %j', (query, expected) => {
+    const followed = new Followed().put(event('before'));
+    followed.wasm.host.failOpens.set('audit.log', os.constants.errno.EACCES);
+    followed.open(query);
+    expect(followed.next).toEqual([]);
+    expect(followed.wasm.metrics().source_errors).toBeGreaterThan(0);
+    followed.wasm.host.failOpens.clear();
+    const first = followed.next;
+    followed.put(event('later'));
+    expect([...first, ...followed.next]).toEqual(expected);
+  });
+});
