@@ -41,7 +41,10 @@ export const METRICS: Metric[] = [
   new Metric('events_dropped_too_large', 'events or lines dropped because they are above the size limit'),
   new Metric('events_dropped_trap', 'elements dropped because reading them ended in a trap'),
   new Metric('events_without_time', 'events delivered with the time of arrival because they carry none'),
-  new Metric('field_errors', 'fields left without a value because the request or response body is not JSON'),
+  new Metric(
+    'field_errors',
+    'fields left without a value because the body is not JSON or the values are too large in all',
+  ),
   new Metric('source_errors', 'failed attempts to open or read the source'),
   new Metric('file_rotations', 'rotations or truncations of the followed file'),
   new Metric('http_answers_2xx', 'webhook requests acknowledged'),
@@ -56,6 +59,12 @@ class Counters {
 
   add(counter: Counter, amount: u64): void {
     this.pending[<i32>counter] += amount;
+  }
+
+  /** Counts an element that came and is not delivered, for this reason. */
+  drop(reason: Counter): void {
+    this.add(Counter.EventsReceived, 1);
+    this.add(reason, 1);
   }
 
   // What was pending at the last mark.

@@ -47,8 +47,8 @@ export class Survivor {
   }
 }
 
-const REGION_SIZE: i32 = COUNTERS * 8 + 72 + 8 * 8;
-const REGION = memory.data(COUNTERS * 8 + 72 + 8 * 8, 8);
+const REGION_SIZE: i32 = COUNTERS * 8 + offsetof<Survivor>() + MAX_NESTING * 8;
+const REGION = memory.data(REGION_SIZE, 8);
 export const survivor = changetype<Survivor>(REGION + COUNTERS * 8);
 
 export function survivorAddress(): usize {

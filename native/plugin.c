@@ -221,22 +221,26 @@ static void put_text(struct call *call) {
     memcpy(host_bytes(&plugin->host, at, length), call->text, length);
 }
 
+// Keeps the reason of a refusal for plugin_get_last_error.
+static void take_refusal(const struct call *call) {
+    struct plugin *plugin = call->plugin;
+    if (call->result == 0)
+        copy_packed_text(plugin, w2c_k8saudit_lastError(wasm_of(plugin)), plugin->error,
+                         sizeof(plugin->error));
+}
+
 static void run_init(void *context) {
     struct call *call = context;
     put_text(call);
     call->result = w2c_k8saudit_init(wasm_of(call->plugin), (u32)call->text_length);
-    if (call->result == 0)
-        copy_packed_text(call->plugin, w2c_k8saudit_lastError(wasm_of(call->plugin)), call->plugin->error,
-                         sizeof(call->plugin->error));
+    take_refusal(call);
 }
 
 static void run_open(void *context) {
     struct call *call = context;
     put_text(call);
     call->result = w2c_k8saudit_open(wasm_of(call->plugin), (u32)call->text_length);
-    if (call->result == 0)
-        copy_packed_text(call->plugin, w2c_k8saudit_lastError(wasm_of(call->plugin)), call->plugin->error,
-                         sizeof(call->plugin->error));
+    take_refusal(call);
 }
 
 static void run_close(void *context) {

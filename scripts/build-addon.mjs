@@ -17,11 +17,11 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
+import { runAsMain } from './lib/main.mjs';
 import { buildPaths, findCommand, repositoryRoot } from './lib/paths.mjs';
-import { endAll, runOrFail } from './lib/run.mjs';
+import { runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
 
 /**
@@ -187,19 +187,4 @@ function makeNodeDir(root, folder) {
   return folder;
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
-  process.once('SIGINT', () => {
-    endAll();
-    process.exit(130);
-  });
-  try {
-    await buildAddon();
-  } catch (error) {
-    endAll();
-    if (!(error instanceof UserError)) {
-      throw error;
-    }
-    process.stderr.write(`build-addon: ${error.message}\n`);
-    process.exitCode = 1;
-  }
-}
+await runAsMain(import.meta.url, 'build-addon', () => buildAddon());

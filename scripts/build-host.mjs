@@ -2,17 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // Builds build/sinsp_host, the small stand-in for Falco: native/sinsp_host against the sysroot's libsinsp.
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
+import { runAsMain } from './lib/main.mjs';
 import { buildPaths, debianArchitecture, findCommand, repositoryRoot } from './lib/paths.mjs';
-import { ask, endAll, runOrFail } from './lib/run.mjs';
+import { ask, runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
 
-/** Headers of the sysroot that compile against this machine's own libc; the sysroot's libc does not count. */
-const headerFolders = ['falcosecurity', 'jsoncpp', 're2', 'absl', 'tbb', 'oneapi', 'uthash.h'];
 const libraries = ['sinsp', 'scap', 'jsoncpp'];
 const compileFlags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror'];
 
@@ -75,7 +73,6 @@ export async function buildHost(root = repositoryRoot) {
   }
   const elapsed = startTimer();
   log(`compiling ${relative(root, paths.sources)} against ${libsinsp}`);
-  linkHeaders(sysrootInclude, join(buildPaths(root).sysroot, 'usr', 'include'));
   rmSync(paths.logFile, { force: true });
   rmSync(paths.objects, { recursive: true, force: true });
   mkdirSync(paths.objects, { recursive: true });
@@ -148,34 +145,4 @@ function objectFile(folder, unit) {
   return join(folder, `${basename(unit, '.cpp')}.o`);
 }
 
-/**
- * @param {string} folder where the links go
- * @param {string} headers the sysroot's usr/include
- */
-function linkHeaders(folder, headers) {
-  mkdirSync(folder, { recursive: true });
-  for (const name of headerFolders) {
-    const link = join(folder, name);
-    if (existsSync(join(headers, name)) && !existsSync(link)) {
-      rmSync(link, { force: true });
-      symlinkSync(relative(folder, join(headers, name)), link);
-    }
-  }
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
-  process.once('SIGINT', () => {
-    endAll();
-    process.exit(130);
-  });
-  try {
-    await buildHost();
-  } catch (error) {
-    endAll();
-    if (!(error instanceof UserError)) {
-      throw error;
-    }
-    process.stderr.write(`build-host: ${error.message}\n`);
-    process.exitCode = 1;
-  }
-}
+await runAsMain(import.meta.url, 'build-host', () => buildHost());

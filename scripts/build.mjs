@@ -6,11 +6,11 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
+import { runAsMain } from './lib/main.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
-import { endAll, runOrFail } from './lib/run.mjs';
+import { runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
 
 const log = createLog('build');
@@ -227,22 +227,10 @@ export async function build(names = ['release']) {
   return names.map((name) => join(paths.build, variants[name]?.output ?? ''));
 }
 
-async function main() {
-  try {
-    const names = process.argv.slice(2);
-    const made = await build(names.length > 0 ? names : undefined);
-    for (const file of made) if (existsSync(file)) log(`ready: ${file.slice(repositoryRoot.length + 1)}`);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    console.error(`build: ${error.message}`);
-    process.exitCode = 1;
-  }
+/** @param {string[]} names of variants; none: the release */
+async function main(names) {
+  const made = await build(names.length > 0 ? names : undefined);
+  for (const file of made) if (existsSync(file)) log(`ready: ${file.slice(repositoryRoot.length + 1)}`);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.on('SIGINT', () => {
-    endAll();
-    process.exit(130);
-  });
-  await main();
-}
+await runAsMain(import.meta.url, 'build', main);

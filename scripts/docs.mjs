@@ -3,11 +3,11 @@
 // @ts-check
 // `npm run docs:fields`: writes docs/fields.md from the catalogue of fields that the build has left in build/generated.
 // With --check it writes nothing, and fails when the file is not up to date.
-import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UserError } from './lib/errors.mjs';
+import { runAsMain } from './lib/main.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 
 /**
@@ -149,14 +149,4 @@ async function main(args) {
   }
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
-  try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    if (!(error instanceof UserError)) {
-      throw error;
-    }
-    console.error(`docs: ${error.message}`);
-    process.exitCode = 1;
-  }
-}
+await runAsMain(import.meta.url, 'docs', main);

@@ -34,8 +34,7 @@ export class Faults {
 
   /** Notes a fault at `position` bytes of the file or body; `detail` is a ScanError or an event's length. */
   add(fault: Fault, detail: u32, position: u64): void {
-    counters.add(Counter.EventsReceived, 1);
-    counters.add(counterOf(fault), 1);
+    counters.drop(counterOf(fault));
     this.count++;
     if (fault == Fault.TooLarge) this.tooLarge++;
     const reason = reasonOf(fault);

@@ -4,13 +4,14 @@
 import { Counter, counters } from '../counters';
 import { realtime } from '../host';
 import { Index, ScanError, scan, scanError, scanErrorAt, skipSpace } from '../json/scan';
+import { lineEnd } from '../json/skip';
 import { Node } from '../json/tape';
 import { MAX_NESTING, survivor } from '../survivor';
 import { Batch } from './batch';
 import { Shape, itemsOf, shapeOf, timeOf } from './event';
 import { Fault, Faults } from './faults';
 import { leadingItems } from './list';
-import { Resync, lineEnd } from './resync';
+import { Resync } from './resync';
 import { NO_TIME } from './time';
 
 /** What `behind` holds for an array that is no list's, and for a list whose end is not known yet. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where to go on behind a broken element. The common damage is a cut line among whole ones (JSON Lines): it must cost
 // only its own line. A JSON text can hold no line break inside a string, so the next line is always a sound place.
-import { skipContainer, skipTo } from '../json/skip';
+import { lineEnd, skipContainer, skipTo } from '../json/skip';
 
 /**
  * How much may be looked at in vain in a payload: so many times its length, plus so many bytes. What is damaged
@@ -9,16 +9,6 @@ import { skipContainer, skipTo } from '../json/skip';
  */
 const VAIN_FACTOR: u64 = 4;
 const VAIN_BYTES: u64 = 64 * 1024;
-
-/** The first line break at or behind `at`, or `end`. */
-export function lineEnd(at: usize, end: usize): usize {
-  const wanted = i8x16.splat(0x0a);
-  for (; at < end; at += 16) {
-    const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
-    if (found != 0) return min(at + usize(ctz(found)), end);
-  }
-  return end;
-}
 
 /** The quote that ends the string whose first byte is at `at`, or `end`. */
 function closingQuote(at: usize, end: usize): usize {

@@ -24,7 +24,7 @@ const KEEP_FOREIGN: u32 = 1024 * 1024;
 
 const document = new Document();
 const question = new Question();
-// Counts up with each event, and whenever the values are forgotten.
+// Counts up with each event: what was kept for an earlier one is not taken for this one's.
 let generation: u32 = 0;
 let currentOffset: usize = 0;
 let currentNumber: u64 = 0;

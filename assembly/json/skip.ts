@@ -81,3 +81,13 @@ function equal64(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
   const high = u64(i8x16.bitmask(i8x16.eq(c, byte))) | (u64(i8x16.bitmask(i8x16.eq(d, byte))) << 16);
   return low | (high << 32);
 }
+
+/** The first line break at or behind `at`, or `end`. Reads up to 15 bytes behind `end`. */
+export function lineEnd(at: usize, end: usize): usize {
+  const wanted = i8x16.splat(0x0a);
+  for (; at < end; at += 16) {
+    const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+    if (found != 0) return min(at + usize(ctz(found)), end);
+  }
+  return end;
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cuts an input into lines. A line is a payload: it stays at its address until the next call of `fill`.
 import { Counter, counters } from '../counters';
+import { lineEnd } from '../json/skip';
 import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
 import { WHOLE_PAYLOAD, survivor } from '../survivor';
@@ -60,8 +61,7 @@ export class Lines {
     if (this.unreadable == 0 || this.position() + 1 != this.unreadable) return false;
     this.unreadable = 0;
     this.skipping = true;
-    counters.add(Counter.EventsReceived, 1);
-    counters.add(Counter.DroppedTrap, 1);
+    counters.drop(Counter.DroppedTrap);
     if (mayLog(Reason.Trap)) {
       const where = 'the line at byte ' + this.position().toString() + ' of ' + this.name;
       logLimited(
@@ -77,13 +77,12 @@ export class Lines {
   next(): bool {
     while (true) {
       const address = this.buffer.address;
-      const at = findLineBreak(address + this.searched, address + this.filled);
-      if (at == 0) {
+      const end = u32(lineEnd(address + this.searched, address + this.filled) - address);
+      if (end == this.filled) {
         this.searched = this.filled;
         return false;
       }
       const start = this.from;
-      const end = u32(at - address);
       const isWhole = !this.skipping;
       if (isWhole && end - start > this.maxLine) this.tooLong();
       this.skipping = false;
@@ -152,8 +151,7 @@ export class Lines {
   }
 
   private tooLong(): void {
-    counters.add(Counter.EventsReceived, 1);
-    counters.add(Counter.DroppedTooLarge, 1);
+    counters.drop(Counter.DroppedTooLarge);
     if (!mayLog(Reason.TooLarge)) return;
     const where = ' at byte ' + this.position().toString() + ' of ' + this.name;
     const limit = this.maxLine.toString() + ' bytes (webhookMaxBatchSize)';
@@ -163,17 +161,4 @@ export class Lines {
       'the line' + where + ' is longer than ' + limit + '; it is dropped',
     );
   }
-}
-
-/** The address of the first line break, or 0. Reads up to 15 bytes behind `end`. */
-function findLineBreak(at: usize, end: usize): usize {
-  const wanted = i8x16.splat(0x0a);
-  for (; at < end; at += 16) {
-    const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
-    if (found != 0) {
-      at += usize(ctz(found));
-      return at < end ? at : 0;
-    }
-  }
-  return 0;
 }

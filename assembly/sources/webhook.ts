@@ -150,8 +150,7 @@ export class Webhook extends Source {
     const length = this.request.bodyLength;
     const id = this.request.id;
     if (id == this.trappedRequest && (this.trapped & WHOLE_PAYLOAD) != 0) {
-      counters.add(Counter.EventsReceived, 1);
-      counters.add(Counter.DroppedTrap, 1);
+      counters.drop(Counter.DroppedTrap);
       this.refuse(413, 'the body is too large to be read\n');
       return false;
     }
