@@ -8,6 +8,7 @@ export default defineConfig({
     include: [process.env['E2E'] ? 'test/e2e/**/*.test.ts' : 'test/{unit,plugin,host}/**/*.test.ts'],
     testTimeout: process.env['E2E'] ? 600_000 : 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // The long tests load both cores of a small machine themselves, and measure: one at a time.
+    maxWorkers: process.env['E2E'] ? 1 : 2,
   },
 });

@@ -19,18 +19,44 @@ export const enum Counter {
   HttpAnswers2xx = 12,
   HttpAnswers4xx = 13,
   HttpAnswers5xx = 14,
-  /** Counted by native/plugin.c. */
+  /** Counted by native/runtime.c. */
   Traps = 15,
+  EventsSalvaged = 16,
+  EventsDeduplicated = 17,
+  DroppedWithoutId = 18,
+  HttpConnections = 19,
+  HttpHeldBytes = 20,
+  HttpAccepted = 21,
+  HttpTurnedAway = 22,
+  HttpTimeouts = 23,
+  TlsFailures = 24,
+  CertificateReloads = 25,
+  CertificateExpiry = 26,
+  CheckpointAge = 27,
+  CheckpointWrites = 28,
+  CheckpointErrors = 29,
+  FilesFollowed = 30,
+  LagCurrent = 31,
+  LagMaximum = 32,
+  HttpRefusedAccess = 33,
+  HttpRefusedTooLarge = 34,
+  HttpRefusedHeaders = 35,
+  HttpRefusedNoRoom = 36,
+  HttpMadeRoom = 37,
+  HttpClientsLeft = 38,
 }
 
-/** A metric's name, and what it counts. */
+/** A metric's name, and what it tells. */
 export class Metric {
   constructor(
     public name: string,
     public description: string,
+    /** Whether it may fall: it tells what is, not what has happened. */
+    public isGauge: bool = false,
   ) {}
 }
 
+// No name ends in a unit such as _seconds or _bytes: libsinsp takes that out of the middle of the name for Prometheus.
 export const METRICS: Metric[] = [
   new Metric('events_received', 'elements found in what the source brought, good or not'),
   new Metric('events_delivered', 'events handed to Falco'),
@@ -51,6 +77,32 @@ export const METRICS: Metric[] = [
   new Metric('http_answers_4xx', 'webhook requests refused'),
   new Metric('http_answers_5xx', 'webhook requests that could not be taken now'),
   new Metric('traps', 'internal errors that were caught and recovered from'),
+  new Metric('events_salvaged', 'cut or oversized events delivered with what could be kept of them'),
+  new Metric('events_deduplicated', 'events not delivered because the very same one was delivered before'),
+  new Metric('events_dropped_without_id', 'cut or oversized events dropped because they carry no auditID'),
+  new Metric('http_connections', 'webhook connections that are open', true),
+  new Metric('http_held', 'bytes of webhook requests in memory', true),
+  new Metric('http_connections_accepted', 'webhook connections accepted'),
+  new Metric('http_connections_turned_away', 'webhook connections closed because there were too many'),
+  new Metric('http_timeouts', 'webhook requests given up because their sender took too long'),
+  new Metric('tls_failures', 'TLS handshakes with webhook clients that failed'),
+  new Metric('certificate_reloads', 'times that a changed certificate or token was taken into use'),
+  new Metric('certificate_expires_in', "seconds until the webhook's certificate ends", true),
+  new Metric('checkpoint_age', 'seconds for which what was acknowledged has not been noted', true),
+  new Metric('checkpoint_writes', 'times that a checkpoint was written'),
+  new Metric('checkpoint_errors', 'failed attempts to read or write a checkpoint'),
+  new Metric('files_followed', 'files that are being followed', true),
+  new Metric('event_lag_milliseconds', 'age of the newest event when it was last handed to Falco', true),
+  new Metric('event_lag_milliseconds_max', 'greatest age of an event when it was handed to Falco', true),
+  new Metric(
+    'http_refused_access',
+    'webhook requests refused for want of a certificate, name or token: 401, 403',
+  ),
+  new Metric('http_refused_too_large', 'webhook requests refused because their body is too large: 413'),
+  new Metric('http_refused_headers', 'webhook requests refused because their headers are too large: 431'),
+  new Metric('http_refused_no_room', 'webhook requests told to come again because too much is waiting: 429'),
+  new Metric('http_connections_made_room', 'webhook connections closed to make room for new ones'),
+  new Metric('http_clients_left', 'webhook clients that left before their request had its answer'),
 ];
 
 class Counters {
@@ -87,6 +139,15 @@ class Counters {
   addAtOnce(counter: Counter, amount: u64): void {
     const at = survivorAddress() + <usize>counter * 8;
     store<u64>(at, load<u64>(at) + amount);
+  }
+
+  /** Sets what is now, of a gauge. */
+  set(gauge: Counter, value: u64): void {
+    store<u64>(survivorAddress() + <usize>gauge * 8, value);
+  }
+
+  get(counter: Counter): u64 {
+    return load<u64>(survivorAddress() + <usize>counter * 8);
   }
 
   /** Makes what was counted visible, and lasting across a trap. */

@@ -78,23 +78,105 @@ export declare function inflate(
 export declare function inflateAtEnd(stream: i32): i32;
 export declare function inflateClose(stream: i32): void;
 
+// --- randomness ---
+
+/** Fills `length` bytes at `out` from the system's random source. */
+export declare function randomBytes(out: usize, length: i32): void;
+
+// --- more of files ---
+
+/** Reads up to `capacity` bytes from `offset` on; the position stays. The count, 0 behind the end, or -errno. */
+export declare function fileReadAt(file: i32, offset: i64, out: usize, capacity: i32): i32;
+
+// --- state files: what must last over the end of the process ---
+
+/**
+ * Opens a file for reading and writing, made with `size` zero bytes (mode 0600) if it is absent, as its folder is
+ * (0700, one level). A handle, or -errno: -EWOULDBLOCK when another process has it open like this.
+ */
+export declare function stateOpen(path: usize, length: i32, size: i32): i32;
+/** Reads up to `capacity` bytes from `offset` on; the count, or -errno. */
+export declare function stateRead(state: i32, offset: i32, out: usize, capacity: i32): i32;
+/** Writes `length` bytes at `offset`; 0, or -errno (-ENOSPC also when only a part was written). */
+export declare function stateWrite(state: i32, offset: i32, bytes: usize, length: i32): i32;
+/** Waits until what was written is on the disk; 0 or -errno. */
+export declare function stateSync(state: i32): i32;
+export declare function stateClose(state: i32): void;
+
+// --- watching folders (inotify); `wait` ends when something has changed ---
+
+/** A handle, or -errno: the caller then looks for itself from time to time. */
+export declare function watchOpen(): i32;
+/** Watches what is made, written, renamed or removed in a folder; 0 or -errno. Again for the same folder: nothing. */
+export declare function watchAdd(watch: i32, path: usize, length: i32): i32;
+/** 1 when something has changed in the folders since the last call, else 0. */
+export declare function watchTake(watch: i32): i32;
+export declare function watchClose(watch: i32): void;
+
+// --- TLS ---
+
+/** Why the last tlsOpen or httpListen failed, in words without secrets; its length, at most `capacity`. */
+export declare function problemText(out: usize, capacity: i32): i32;
+/**
+ * Makes what a server needs to speak TLS 1.2 and 1.3 out of the TlsOptions at `options`; a handle, or -errno and
+ * problemText: no certificate, no key, a key of another certificate, an expired or not yet valid one, a bad CA.
+ */
+export declare function tlsOpen(options: usize): i32;
+/** When the certificate ends: nanoseconds since the Unix epoch. */
+export declare function tlsExpires(tls: i32): i64;
+/** Lets go of the handle; servers and connections that use it keep what they need. */
+export declare function tlsClose(tls: i32): void;
+
+/** PEM texts; their bytes are not kept. */
+export class TlsOptions {
+  /** The certificate and the chain behind it. */
+  certificate: usize;
+  certificateLength: u32;
+  key: usize;
+  keyLength: u32;
+  /** Certificates that client certificates must lead to; length 0: clients are not asked for one. */
+  clientCa: usize;
+  clientCaLength: u32;
+}
+
 // --- HTTP server ---
 //
-// Requests come complete. httpTake offers each of them once; after a trap the server is still there, and offers
-// again every request that has no answer yet, so nothing is forgotten. An answer waits until httpRelease sends
-// it: that is the acknowledgement after delivery. Refusals are sent at once.
+// A request is offered twice. First its head, so that who may not come in, or brings too much, is turned away before
+// a byte of the body is read: answer it, or let the body come with httpRead. Then, complete, or failed. httpTake
+// offers each once; after a trap the server is still there, and offers again whatever has no answer yet, so
+// nothing is forgotten. An answer waits until httpRelease sends it: that is the acknowledgement after delivery.
+// Refusals are sent at once; what is left of a refused request's body is read and thrown away for some seconds, so
+// that its sender sees the answer.
+//
+// The server itself answers what is no HTTP (400), headers above their limit (431) and senders that take too long (408),
+// and closes the connection. At the limit of connections it closes the one that has been idle, or sending its head,
+// for the longest time; if there is none it closes the new one. When there is no room for what is coming in, it gives
+// up the slowest of the unfinished bodies that are older than a second (408), if there is one.
 
-/** Listens; a handle, or -errno. After a trap, the same address gives the server that still listens. */
-export declare function httpListen(address: usize, addressLength: i32, port: i32, maxBody: i32): i32;
+/** Listens as the HttpOptions at `options` say; a handle, or -errno and problemText. After a trap, the same address
+ * and port give the server that still listens, with the new options. */
+export declare function httpListen(options: usize): i32;
 /** The port in use (for port 0). */
 export declare function httpPort(server: i32): i32;
-/** Describes the oldest request that was not offered yet as an HttpRequest at `out`; 1, or 0: there is none. */
+/** New connections speak TLS as this handle says; those that are open stay as they are. */
+export declare function httpUseTls(server: i32, tls: i32): void;
+/** Describes the oldest thing that was not offered yet as an HttpRequest at `out`; 1, or 0: there is none. */
 export declare function httpTake(server: i32, out: usize): i32;
-/** How many requests the server refused (4xx) without offering them, since the last call. */
-export declare function httpRefused(server: i32): i32;
-/** Copies the path without query to `out`; its whole length, which may be above `capacity`. */
-export declare function httpPath(request: i32, out: usize, capacity: i32): i32;
-/** Copies a header's value to `out`; its whole length, or -1 when it is absent. */
+/**
+ * Lets the body of a request come, up to `maxBody` bytes; 0, or -ENOBUFS: its announced length has no room in
+ * `maxHeld` now; or -ENOENT: its client is gone, so that its texts are absent and an answer goes nowhere. The body comes without delay, so that it may be complete at once. The server keeps `tag` and gives
+ * it back with the body, also after a trap.
+ */
+export declare function httpRead(request: i32, maxBody: i32, tag: u32): i32;
+/**
+ * Copies a text of the request to `out`; its whole length, which may be above `capacity`; -1 when there is none.
+ * A checked certificate without a name gives 0. Names with a control character are left out.
+ */
+export declare function httpText(request: i32, which: HttpText, out: usize, capacity: i32): i32;
+/**
+ * Copies the value of the first header with this name (in any case) to `out`; its whole length, or -1 when it is
+ * absent. Only of a head: the headers are not kept longer.
+ */
 export declare function httpHeader(
   request: i32,
   name: usize,
@@ -104,12 +186,44 @@ export declare function httpHeader(
 ): i32;
 /** Copies the body to `out`; the bytes copied. The body stays until the request is answered. */
 export declare function httpBody(request: i32, out: usize, capacity: i32): i32;
-/** Sets the answer (405 gets an Allow header). `now` 1 sends it at the loop's next turn, 0 keeps it for httpRelease. */
+/**
+ * Sets the answer. 401 gets a WWW-Authenticate header, 405 an Allow header, 429 and 503 a Retry-After header.
+ * `now` 1 sends it at the loop's next turn, 0 keeps it for httpRelease.
+ */
 export declare function httpAnswer(request: i32, status: i32, text: usize, textLength: i32, now: i32): void;
 /** Sends the answers that were kept. */
 export declare function httpRelease(server: i32): void;
+/** Describes the server as an HttpStatus at `out`; its counts are those since the last call. */
+export declare function httpStatus(server: i32, out: usize): void;
+/** The last failure of a TLS handshake, or of accepting a connection, in words; its length, at most `capacity`. */
+export declare function httpFailureText(server: i32, out: usize, capacity: i32): i32;
 /** Stops listening; requests without an answer get 503, so that their clients send them again. */
 export declare function httpClose(server: i32): void;
+
+/** How to listen. Times are in milliseconds, sizes in bytes. */
+export class HttpOptions {
+  /** A name or address, or nothing for all addresses; with port -1 the path of a Unix socket. */
+  address: usize;
+  addressLength: u32;
+  port: i32;
+  /** A TLS handle; 0: none; KEEP_TLS: what the server that still listens after a trap uses. */
+  tls: i32;
+  maxConnections: u32;
+  /** Of a request line with its headers. */
+  maxHead: u32;
+  /** Of all requests that are in memory, whole or coming in: the memory they take, so that the bound is strict. */
+  maxHeld: u32;
+  /** From a connection's start, or a request's first byte, to the end of the head. */
+  headTime: u32;
+  /** From a request's first byte to its last. Also for a client that does not read its answer. */
+  requestTime: u32;
+  /** Between two requests. */
+  idleTime: u32;
+  /** Permissions of a Unix socket. */
+  mode: u32;
+}
+
+export const KEEP_TLS: i32 = -1;
 
 /** What httpTake writes. */
 export class HttpRequest {
@@ -117,11 +231,62 @@ export class HttpRequest {
   id: u32;
   /** HttpMethod. */
   method: u32;
-  /** Bytes. */
+  /** HttpPhase. */
+  phase: u32;
+  /** Of a head: the announced length, or UNKNOWN_LENGTH for a body in chunks. Else the bytes that came. */
   bodyLength: u32;
+  /** What httpRead was given; 0 of a head. */
+  tag: u32;
+}
+
+export const UNKNOWN_LENGTH: u32 = 0xffffffff;
+
+export const enum HttpPhase {
+  /** The head is there; the body has not been asked for. */
+  Head = 0,
+  /** The request is complete. */
+  Body = 1,
+  /** A body in chunks came to more than its limit; what came of it is thrown away. */
+  TooLarge = 2,
+  /** There was no room in `maxHeld` for what came in; what came of it is thrown away. */
+  NoRoom = 3,
 }
 
 export const enum HttpMethod {
   Other = 0,
-  Post = 1,
+  Get = 1,
+  Head = 2,
+  Post = 3,
+}
+
+export const enum HttpText {
+  /** As sent, without query. */
+  Path = 0,
+  /** Behind the question mark. */
+  Query = 1,
+  /** The names in the client's certificate, which was checked: `CN=…`, `DNS:…`, `URI:…`, `email:…`, a line each. */
+  ClientNames = 2,
+}
+
+/** What httpStatus writes: what is, then what has happened since the last call. */
+export class HttpStatus {
+  /** Open connections. */
+  connections: u32;
+  /** Bytes of memory that requests take. */
+  held: u32;
+  accepted: u32;
+  /** New connections that were closed because of the limit. */
+  turnedAway: u32;
+  /** Connections that made room for new ones: idle ones, slow ones, and the oldest of too many TLS handshakes. */
+  madeRoom: u32;
+  /** Answers of the server itself. */
+  badRequests: u32;
+  headsTooLarge: u32;
+  timeouts: u32;
+  tlsFailures: u32;
+  acceptFailures: u32;
+  /** Clients that left before their request was read to its end, or before it was answered. */
+  left: u32;
+  /** Requests whose head had no room: answered 429. */
+  headsWithoutRoom: u32;
 }

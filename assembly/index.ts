@@ -110,12 +110,13 @@ export function describeSchema(): u64 {
   return give(schemaJson());
 }
 
-/** The metrics as JSON: [{"name", "description"}] in the order of their counters. */
+/** The metrics as JSON: [{"name", "description", "gauge"}] in the order of their counters. */
 export function describeMetrics(): u64 {
   const rows: string[] = [];
   for (let i = 0; i < METRICS.length; i++) {
     const metric = METRICS[i];
-    rows.push('{"name": ' + quoted(metric.name) + ', "description": ' + quoted(metric.description) + '}');
+    const description = quoted(metric.description) + ', "gauge": ' + metric.isGauge.toString();
+    rows.push('{"name": ' + quoted(metric.name) + ', "description": ' + description + '}');
   }
   return give('[' + rows.join(',\n') + ']');
 }

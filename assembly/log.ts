@@ -26,8 +26,22 @@ export const enum Reason {
   BadMethod = 10,
   BadType = 11,
   Values = 12,
+  Salvaged = 13,
+  WithoutId = 14,
+  Duplicate = 15,
+  Unauthorized = 16,
+  Forbidden = 17,
+  NoRoom = 18,
+  Connections = 19,
+  Timeout = 20,
+  Tls = 21,
+  Accept = 22,
+  Certificate = 23,
+  Checkpoint = 24,
+  Missing = 25,
+  BadEncoding = 26,
 }
-const REASONS = 13;
+const REASONS = 27;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

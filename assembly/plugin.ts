@@ -5,10 +5,11 @@ import { Config } from './config/config';
 import { readConfig } from './config/config';
 import { Counter, counters } from './counters';
 import { forgetEvent } from './fields/extract';
+import { realtime } from './host';
 import { takeTextCount } from './log';
 import { openSource } from './sources/open';
 import { Poll, Source } from './sources/source';
-import { survivor } from './survivor';
+import { forgetSource, survivor } from './survivor';
 
 /** What nextBatch gives instead of a count of events. */
 export const TIMEOUT: i32 = -1;
@@ -20,6 +21,8 @@ const PATIENCE: i32 = 30;
 const TEXTS_OF_OPEN: u32 = 16;
 /** Texts after which their garbage is collected. */
 const TEXTS_BETWEEN_COLLECTIONS: u32 = 256;
+
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
 
 const config = new Config();
 export const batch = new Batch();
@@ -56,12 +59,7 @@ export function open(params: string): bool {
 export function close(): void {
   if (source) {
     source!.close();
-    survivor.open = 0;
-    survivor.first = 0;
-    survivor.second = 0;
-    survivor.position = 0;
-    survivor.within = 0;
-    survivor.skipping = 0;
+    forgetSource();
     counters.commit();
   }
   source = null;
@@ -85,11 +83,20 @@ export function nextBatch(): i32 {
   open.handOver();
   if (batch.count > 0) {
     batch.finish();
+    noteLag();
     counters.add(Counter.EventsDelivered, batch.count);
     counters.add(Counter.Batches, 1);
   }
   counters.commit();
   return batch.count > 0 ? batch.count : ended ? END : TIMEOUT;
+}
+
+/** Notes how old the newest event of the batch is. */
+function noteLag(): void {
+  if (batch.newest == 0) return;
+  const lag = u64(max<i64>(realtime() - i64(batch.newest), 0)) / NANOSECONDS_PER_MILLISECOND;
+  counters.set(Counter.LagCurrent, lag);
+  if (lag > counters.get(Counter.LagMaximum)) counters.set(Counter.LagMaximum, lag);
 }
 
 /** To be called where nothing on the stack refers to managed objects but through globals. */

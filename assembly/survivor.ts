@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What outlives a trap. native/plugin.c copies this region from a dead instance's memory into the new one's
+// What outlives a trap. native/runtime.c copies this region from a dead instance's memory into the new one's
 // before it opens the source again; it also reads the counters for plugin_get_metrics. It holds numbers only,
 // never addresses, so a half-written heap cannot spoil it.
 
@@ -47,9 +47,23 @@ export class Survivor {
   }
 }
 
-const REGION_SIZE: i32 = COUNTERS * 8 + offsetof<Survivor>() + MAX_NESTING * 8;
+/** Bytes for the files that are followed: see sources/places.ts. */
+export const PLACES_SIZE: i32 = 16 + 256 * 40;
+
+const PLACES_AT: i32 = COUNTERS * 8 + offsetof<Survivor>() + MAX_NESTING * 8;
+const REGION_SIZE: i32 = PLACES_AT + PLACES_SIZE;
 const REGION = memory.data(REGION_SIZE, 8);
 export const survivor = changetype<Survivor>(REGION + COUNTERS * 8);
+
+/** Where PLACES_SIZE bytes for the files that are followed begin. */
+export function placesAddress(): usize {
+  return REGION + PLACES_AT;
+}
+
+/** Forgets everything but the counters: no source is open. */
+export function forgetSource(): void {
+  memory.fill(REGION + COUNTERS * 8, 0, REGION_SIZE - COUNTERS * 8);
+}
 
 export function survivorAddress(): usize {
   return REGION;

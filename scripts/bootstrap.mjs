@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UserError } from './lib/errors.mjs';
+import { bootstrapLlhttp } from './lib/llhttp.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { buildPaths } from './lib/paths.mjs';
 import { endAll } from './lib/run.mjs';
@@ -35,6 +36,12 @@ const steps = [
     byDefault: true,
     kinds: ['keyring'],
     run: (options) => bootstrapSysroot(paths, options),
+  },
+  {
+    name: 'llhttp',
+    byDefault: true,
+    kinds: ['tool', 'keyring'],
+    run: (options) => bootstrapLlhttp(paths, options),
   },
   ...sourcePackages.map((source) => ({
     name: source.name,

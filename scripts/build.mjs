@@ -12,6 +12,7 @@ import { runAsMain } from './lib/main.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 import { runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
+import { toolchainVersions } from './lib/system.mjs';
 
 const log = createLog('build');
 const paths = buildPaths();
@@ -167,7 +168,8 @@ function wasmProducts() {
 /** @param {string} name */
 function isPluginSource(name) {
   return (
-    /^(plugin\.c|CMakeLists\.txt|exports\.map|(wasm|host)\/)/.test(name) && !/\/?(wasm|host)$/.test(name)
+    /^(plugin\.c|runtime\.[ch]|CMakeLists\.txt|exports\.map|(wasm|host)\/)/.test(name) &&
+    !/\/?(wasm|host)$/.test(name)
   );
 }
 
@@ -181,9 +183,14 @@ function buildVariant(name) {
   const identity = variant.identity(manifest);
   const output = join(paths.build, variant.output);
   const contact = manifest.falco.contact;
-  const stamps = ['sysroot.json', 'libevent.json'].map((file) => readStamp(join(paths.stamps, file))?.recipe);
+  const stamps = ['sysroot.json', 'libevent.json', 'llhttp.json'].map((file) => {
+    const { recipe, versions } = readStamp(join(paths.stamps, file)) ?? {};
+    return { recipe, versions };
+  });
   const wasm = wasmProducts().map((file) => readFileSync(file).toString('base64'));
-  const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, stamps];
+  // OpenSSL and zlib are the machine's: their patches are linked in when they come.
+  const libraries = [stamps, toolchainVersions()];
+  const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, libraries];
   return step(name, recipe, [output], async () => {
     log(`${name}: compiling ${variant.purpose} …`);
     const out = join(paths.build, 'cmake', name);

@@ -18,6 +18,7 @@ import { buildPaths, repositoryRoot } from './lib/paths.mjs';
  * @property {string} type
  * @property {boolean} [isList]
  * @property {{ isIndex?: boolean, isKey?: boolean, isRequired?: boolean }} [arg]
+ * @property {boolean} [addOutput]
  * @property {string} desc
  */
 
@@ -64,6 +65,14 @@ function row(field) {
   return `| \`${field.name}\` | ${field.type} | ${list} | ${argumentOf(field)} | ${cell(field.desc)} |`;
 }
 
+/** @param {Field[]} fields */
+function shownNames(fields) {
+  return fields
+    .filter(({ addOutput }) => addOutput)
+    .map(({ name }) => `\`${name}\``)
+    .join(', ');
+}
+
 /**
  * @param {Field[]} fields
  * @returns {string} Markdown, not formatted yet
@@ -92,6 +101,9 @@ The ${fields.length} fields of the event source \`k8s_audit\`.
 - \`[text]\` has to be there: \`ka.uri.param[command]\`. In \`ka.value\` it is a JSON pointer (RFC 6901), in which \`~1\`
   stands for \`/\` and \`~0\` for \`~\`: \`ka.value[/responseObject/metadata/labels/app.kubernetes.io~1name]\`.
 - An event without \`auditID\` has no field with a value.
+- With \`append_output: [{ suggested_output: true }]\`, as in the falco.yaml that comes with Falco, these are added to
+  the output of every alert: ${shownNames(fields)}. They tell who did what to which object, with what
+  result, where the event is in the audit log, and whether all of it was there.
 
 ${sections.filter((section) => section !== '').join('\n')}`;
 }

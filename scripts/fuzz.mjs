@@ -104,7 +104,7 @@ export async function fuzz(options = {}, root = repositoryRoot) {
  */
 function eventLimit(config) {
   try {
-    return JSON.parse(config)?.maxEventSize ?? 262144;
+    return JSON.parse(config)?.maxEventSize ?? 4194304;
   } catch {
     throw new UserError(`the configuration ${config} is not JSON`);
   }

@@ -65,15 +65,15 @@ export function hostSchema(schema) {
  * @param {ReturnType<typeof describe>} description
  */
 export function catalogueHeader({ fields, schema, metrics }) {
-  /** @type {{ name: string }[]} */
+  /** @type {{ name: string, gauge: boolean }[]} */
   const rows = JSON.parse(metrics);
   return [
     '// Written by scripts/generate.mjs from the WASM.',
     `#define METRIC_COUNT ${rows.length}`,
     `static const char catalogue_fields[] =\n${cString(fields)};`,
     `static const char catalogue_schema[] =\n${cString(hostSchema(schema).replaceAll('},', '},\n'))};`,
-    `static const char *const catalogue_metrics[METRIC_COUNT] = {`,
-    ...rows.map(({ name }) => `    ${JSON.stringify(name)},`),
+    `static const struct {\n    const char *name;\n    int is_gauge;\n} catalogue_metrics[METRIC_COUNT] = {`,
+    ...rows.map(({ name, gauge }) => `    {${JSON.stringify(name)}, ${Number(gauge)}},`),
     '};',
     '',
   ].join('\n');

@@ -6,7 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { UserError } from './lib/errors.mjs';
-import { repositoryRoot } from './lib/paths.mjs';
+import { createLog } from './lib/log.mjs';
+import { buildPaths, repositoryRoot } from './lib/paths.mjs';
+import { ensureSystem } from './lib/system.mjs';
 
 /**
  * @param {string} script relative to the repository
@@ -25,6 +27,10 @@ function run(script, args, env = process.env) {
 const isE2e = process.argv[2] === 'e2e';
 const filters = process.argv.slice(isE2e ? 3 : 2);
 try {
+  await ensureSystem(isE2e ? ['test', 'e2e'] : ['test'], {
+    log: createLog('test'),
+    logFile: join(buildPaths().logs, 'system.log'),
+  });
   await build(['release', 'drop-in', 'small', 'small-sanitized', ...(isE2e ? ['sanitized'] : [])]);
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

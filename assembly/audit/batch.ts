@@ -19,16 +19,19 @@ const WORK_BYTES: i64 = 8 * 1024 * 1024;
 /** Memory that a batch keeps for the next one. */
 const KEEP_BYTES: u32 = 2 * FULL_BYTES;
 
-/** Where an event's parts lie: offsets into the two blocks of the batch. */
+/** Where an event's parts lie, as offsets into the two blocks of the batch, and the number of its cluster. */
 @unmanaged
 class Slot {
   event: u32;
   tape: u32;
+  cluster: u32;
 }
 const SLOT_SIZE: u32 = offsetof<Slot>();
 
 export class Batch {
   count: u32 = 0;
+  /** The time of the newest event that carries one: nanoseconds since the epoch; 0: there is none. */
+  newest: u64 = 0;
   private events: Block = new Block();
   private used: u32 = 0;
   private workLeft: i64 = 0;
@@ -40,6 +43,7 @@ export class Batch {
 
   clear(): void {
     this.count = 0;
+    this.newest = 0;
     this.used = 0;
     this.workLeft = WORK_BYTES;
     this.tapes.clear();
@@ -64,9 +68,9 @@ export class Batch {
 
   /**
    * Copies an event in. The nodes from `tape` (an offset into `tapes`) on belong to it, with offsets relative
-   * to `payload`. `time` is in nanoseconds since the epoch.
+   * to `payload`. `time` is in nanoseconds since the epoch; `cluster` as clusters.ts numbers them.
    */
-  add(payload: usize, length: u32, time: u64, tape: u32): void {
+  add(payload: usize, length: u32, time: u64, tape: u32, cluster: u32): void {
     // In front of the header stands the slot's number, so that an address leads back to its slot.
     const at = ((this.used + 15) & ~15) + 16;
     const size = EVENT_HEADER + length;
@@ -79,6 +83,12 @@ export class Batch {
     const slot = this.slot(this.count++);
     slot.event = at;
     slot.tape = tape;
+    slot.cluster = cluster;
+  }
+
+  /** Notes the time that an event carries itself. */
+  noteTime(time: u64): void {
+    if (time > this.newest) this.newest = time;
   }
 
   /** Writes the array of native event addresses that next_batch gives to Falco. */
@@ -105,6 +115,11 @@ export class Batch {
   /** The root node of event `index`. */
   root(index: i32): Node {
     return changetype<Node>(this.tapes.address + this.slot(index).tape);
+  }
+
+  /** The number of the cluster of event `index`. */
+  cluster(index: i32): u32 {
+    return this.slot(index).cluster;
   }
 
   private slot(index: u32): Slot {

@@ -6,12 +6,16 @@ import { realtime } from '../host';
 import { Index, ScanError, scan, scanError, scanErrorAt, skipSpace } from '../json/scan';
 import { lineEnd } from '../json/skip';
 import { Node } from '../json/tape';
+import { Reason, Severity, logLimited, mayLog } from '../log';
 import { MAX_NESTING, survivor } from '../survivor';
 import { Batch } from './batch';
-import { Shape, itemsOf, shapeOf, timeOf } from './event';
+import { NO_CLUSTER } from './clusters';
+import { Window } from './dedupe';
+import { Shape, hasAuditId, itemsOf, shapeOf, timeOf } from './event';
 import { Fault, Faults } from './faults';
 import { leadingItems } from './list';
 import { Resync } from './resync';
+import { Rest, Salvage, hasTooManyValues } from './salvage';
 import { NO_TIME } from './time';
 
 /** What `behind` holds for an array that is no list's, and for a list whose end is not known yet. */
@@ -28,11 +32,16 @@ export class Payload {
   good: u32 = 0;
   /** Offset of the payload in its file. */
   offset: u64 = 0;
+  /** The number of the cluster that sent it: see clusters.ts. */
+  cluster: u32 = NO_CLUSTER;
+  /** What was delivered lately and is not delivered again, or null. */
+  window: Window | null = null;
 
   private start: usize = 0;
   private at: usize = 0;
   private end: usize = 0;
   private resync: Resync = new Resync();
+  private salvage: Salvage = new Salvage();
   // The arrays and lists that the walk is in: where each begins, and for a list's items where the object that
   // holds them ends.
   private opened: StaticArray<usize> = new StaticArray<usize>(MAX_NESTING);
@@ -103,7 +112,9 @@ export class Payload {
     const at = skipSpace(this.at);
     this.at = at;
     if (at >= this.end) {
-      if (this.nesting > 0 && this.faults.count == 0) this.refuse(ScanError.UnexpectedEnd, this.end);
+      // A cut inside the list was told already.
+      const isTold = this.faults.count + this.faults.salvages > 0;
+      if (this.nesting > 0 && !isTold) this.refuse(ScanError.UnexpectedEnd, this.end);
       this.at = this.end;
       return false;
     }
@@ -125,6 +136,7 @@ export class Payload {
     if (this.nesting == MAX_NESTING) {
       this.refuse(ScanError.TooDeep, at);
       this.goOnBehind(at, at);
+      this.giveUpIfHopeless(at);
       return;
     }
     this.opened[this.nesting] = at;
@@ -159,6 +171,7 @@ export class Payload {
     if (mark == this.trapped) {
       this.faults.add(Fault.Trap, 0, this.position(at));
       this.goOnBehind(at, at);
+      this.giveUpIfHopeless(at);
       // So that it is noted as done: another trap must not bring this one back.
       batch.end();
       return;
@@ -174,16 +187,14 @@ export class Payload {
     const tape = tapes.top;
     const behind = scan(at, at, end, tapes, Index.Event);
     if (behind == 0) {
-      const errorAt = scanErrorAt;
-      this.refuse(scanError, errorAt);
-      this.goOnBehind(at, errorAt);
+      this.broken(batch, at, scanError, scanErrorAt);
       return;
     }
     this.at = behind;
     const root = changetype<Node>(tapes.address + tape);
     const shape = shapeOf(at, root, this.inList());
     if (shape == Shape.Event) {
-      this.deliver(batch, at, u32(behind - at), tape, root);
+      this.event(batch, at, u32(behind - at), tape);
       return;
     }
     // `kind` behind `items`: the items were skipped as one span and are walked now.
@@ -194,20 +205,96 @@ export class Payload {
     else if (shape == Shape.Foreign) this.faults.add(Fault.NotAudit, 0, this.position(at));
   }
 
-  private deliver(batch: Batch, at: usize, length: u32, tape: u32, root: Node): void {
-    if (length > this.faults.maxEventSize) {
-      batch.tapes.top = tape;
-      this.faults.add(Fault.TooLarge, length, this.position(at));
+  /** An element whose scan failed: delivers what stands before the fault, if that is an event. */
+  private broken(batch: Batch, at: usize, error: ScanError, errorAt: usize): void {
+    const inList = this.inList();
+    this.goOnBehind(at, errorAt);
+    if (error == ScanError.TooManyValues) {
+      this.oversized(batch, at, this.at, Fault.TooManyValues, inList);
+    } else {
+      const rest = this.salvage.ofCut(at, this.at, this.faults.maxEventSize, batch.tapes, inList);
+      this.settle(batch, rest, at, this.at, Fault.Invalid, error, this.position(errorAt));
+    }
+    this.giveUpIfHopeless(at);
+  }
+
+  /** An event that is whole. */
+  private event(batch: Batch, at: usize, length: u32, tape: u32): void {
+    const tapes = batch.tapes;
+    const isTooLarge = length > this.faults.maxEventSize;
+    if (isTooLarge || hasTooManyValues(at, length, tapes, tape)) {
+      tapes.top = tape;
+      const fault = isTooLarge ? Fault.TooLarge : Fault.TooManyValues;
+      this.oversized(batch, at, at + length, fault, this.inList());
       return;
     }
+    const root = changetype<Node>(tapes.address + tape);
+    if (hasAuditId(at, root) && this.isDuplicate(at, length)) tapes.top = tape;
+    else this.deliver(batch, at, length, tape, root);
+  }
+
+  private oversized(batch: Batch, at: usize, end: usize, fault: Fault, inList: bool): void {
+    const rest = this.salvage.ofOversized(at, end, this.faults.maxEventSize, batch.tapes, inList);
+    const size = fault == Fault.TooLarge ? u32(end - at) : 0;
+    this.settle(batch, rest, at, end, fault, size, this.position(at));
+  }
+
+  /**
+   * Delivers what was salvaged of the event from `at` to `end`, which has this fault, or notes that there is nothing
+   * to deliver.
+   */
+  private settle(
+    batch: Batch,
+    rest: Rest,
+    at: usize,
+    end: usize,
+    fault: Fault,
+    detail: u32,
+    position: u64,
+  ): void {
+    const salvage = this.salvage;
+    batch.spend(salvage.work);
+    if (rest == Rest.Event) {
+      const tape = salvage.tape;
+      // What came, not what is left of it, tells a duplicate: two events may have the same rest.
+      if (this.isDuplicate(at, u32(end - at))) {
+        batch.tapes.top = tape;
+        return;
+      }
+      this.deliver(batch, salvage.text, salvage.length, tape, changetype<Node>(batch.tapes.address + tape));
+      this.faults.salvaged(fault, detail, position);
+    } else if (rest == Rest.WithoutId) {
+      this.faults.add(Fault.WithoutId, fault == Fault.Invalid ? detail : ScanError.None, position);
+    } else {
+      this.faults.add(fault, detail, position);
+    }
+  }
+
+  private deliver(batch: Batch, at: usize, length: u32, tape: u32, root: Node): void {
     let time = timeOf(at, root);
     if (time == NO_TIME) {
       time = realtime();
       counters.add(Counter.WithoutTime, 1);
+    } else {
+      batch.noteTime(time);
     }
-    batch.add(at, length, time, tape);
+    batch.add(at, length, time, tape, this.cluster);
     this.good++;
     counters.add(Counter.EventsReceived, 1);
+  }
+
+  /** Counts an event, which has an auditID, that was delivered before; it is good all the same. */
+  private isDuplicate(at: usize, length: u32): bool {
+    const window = this.window;
+    if (!window || window.isNew(this.cluster, at, length)) return false;
+    this.good++;
+    counters.add(Counter.EventsReceived, 1);
+    counters.add(Counter.EventsDeduplicated, 1);
+    if (mayLog(Reason.Duplicate)) {
+      const text = 'an event that came again was not delivered again';
+      logLimited(Reason.Duplicate, Severity.Info, text + ' (dedupeWindow)');
+    }
+    return true;
   }
 
   /** Offset of an address in the file or body. */
@@ -227,7 +314,6 @@ export class Payload {
       // A list over several lines goes on in the next one; a list on one line was cut with it.
       while (this.nesting > 0 && this.lineOfInnermost() >= element) this.nesting--;
     }
-    this.giveUpIfHopeless(element);
   }
 
   private lineOfInnermost(): usize {

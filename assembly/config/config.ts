@@ -5,30 +5,48 @@ import { Index, scan, scanError, scanErrorAt, scanErrorText, skipSpace } from '.
 import { unescape, valueCapacity } from '../json/text';
 import { Severity, log } from '../log';
 import { PADDING } from '../memory';
-import {
-  MAX_EVENT_SIZE,
-  Option,
-  Type,
-  WEBHOOK_MAX_BATCH_SIZE,
-  optionNamed,
-  options,
-  usedNames,
-} from './schema';
+import { Option, Type, optionNamed, options, usedNames } from './schema';
 
+/** The values of the options that have a meaning here. */
 export class Config {
-  maxEventSize: u32 = 0;
-  webhookMaxBatchSize: u32 = 0;
+  private numbers: StaticArray<i64> = new StaticArray<i64>(options.length);
+  private strings: string[] = [];
+  private lists: string[][] = [];
 
   constructor() {
     for (let i = 0; i < options.length; i++) {
       const option = options[i];
-      if (option.used && option.type == Type.Integer) this.set(option, I64.parseInt(option.initial));
+      const initial = option.initial;
+      if (option.used && option.type == Type.Integer) this.numbers[i] = I64.parseInt(initial);
+      const isText = option.used && option.type == Type.Text;
+      this.strings.push(isText ? initial.substring(1, initial.length - 1) : '');
+      this.lists.push([]);
     }
   }
 
-  set(option: Option, value: i64): void {
-    if (option.name == MAX_EVENT_SIZE) this.maxEventSize = u32(value);
-    if (option.name == WEBHOOK_MAX_BATCH_SIZE) this.webhookMaxBatchSize = u32(value);
+  integer(option: Option): u32 {
+    return u32(this.numbers[option.slot]);
+  }
+
+  text(option: Option): string {
+    return this.strings[option.slot];
+  }
+
+  /** The strings of an array; of an object its keys, each followed by its value. */
+  texts(option: Option): string[] {
+    return this.lists[option.slot];
+  }
+
+  setInteger(option: Option, value: i64): void {
+    this.numbers[option.slot] = value;
+  }
+
+  setText(option: Option, value: string): void {
+    this.strings[option.slot] = value;
+  }
+
+  setTexts(option: Option, values: string[]): void {
+    this.lists[option.slot] = values;
   }
 }
 
@@ -105,19 +123,52 @@ function readOption(text: usize, name: string, value: Node, option: Option, conf
       if (value.kind != Kind.Number) return refusal;
       const number = parseWhole(text + value.start, value.end - value.start);
       if (number < option.min || number > option.max) return refusal;
-      config.set(option, number);
+      config.setInteger(option, number);
       break;
     }
     case Type.Boolean:
       if (value.kind != Kind.True && value.kind != Kind.False) return refusal;
       break;
-    default:
+    case Type.Text:
       if (value.kind != Kind.String) return refusal;
+      config.setText(option, textOf(text, value));
+      break;
+    default:
+      if (value.kind != (option.type == Type.Map ? Kind.Object : Kind.Array)) return refusal;
+      return readTexts(text, refusal, value, option, config);
   }
   if (!option.used) {
     log(Severity.Debug, 'init_config: key "' + name + '" has no meaning here and is ignored');
   }
   return '';
+}
+
+/** The strings in an array; the keys and values of an object. */
+function readTexts(text: usize, refusal: string, list: Node, option: Option, config: Config): string {
+  const values: string[] = [];
+  const end = endOf(list);
+  for (let at = firstOf(list); at < end; at += changetype<Node>(at).span) {
+    const value = changetype<Node>(at);
+    if (value.kind != Kind.String) return refusal;
+    if (option.type == Type.Map) {
+      values.push(unescaped(text + value.keyStart, value.keyEnd - value.keyStart));
+    }
+    values.push(textOf(text, value));
+  }
+  config.setTexts(option, values);
+  return '';
+}
+
+function textOf(text: usize, value: Node): string {
+  return unescaped(text + value.start, value.end - value.start);
+}
+
+/** The characters of a scanned string. */
+function unescaped(at: usize, length: u32): string {
+  const space = heap.alloc(length + 1);
+  const result = decode(space, unescape(at, at + length, space));
+  heap.free(space);
+  return result;
 }
 
 /** A whole number of up to 18 digits, or -1: every range begins at 0 or above. */
@@ -134,7 +185,8 @@ function parseWhole(at: usize, length: u32): i64 {
 
 /** The value for a message; a text may be a secret and is not repeated. */
 function shown(text: usize, value: Node, option: Option): string {
-  if (option.type == Type.Text || value.kind == Kind.Object || value.kind == Kind.Array) {
+  const isText = option.type != Type.Integer && option.type != Type.Boolean;
+  if (isText || value.kind == Kind.Object || value.kind == Kind.Array) {
     return 'a value of another type';
   }
   return quote(text, value);

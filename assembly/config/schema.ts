@@ -8,6 +8,10 @@ export const enum Type {
   Integer = 0,
   Boolean = 1,
   Text = 2,
+  /** An array of strings. */
+  Texts = 3,
+  /** An object whose values are strings. */
+  Map = 4,
 }
 
 export class Option {
@@ -16,6 +20,8 @@ export class Option {
   max: i64 = 0;
   /** False for a key of the official plugins that has no meaning here: accepted, noted in the log. */
   used: bool = true;
+  /** Its place among the options: set below. */
+  slot: i32 = 0;
 
   constructor(
     /** In camelCase. */
@@ -44,6 +50,10 @@ export class Option {
         return 'a whole number from ' + this.min.toString() + ' to ' + this.max.toString();
       case Type.Boolean:
         return 'true or false';
+      case Type.Texts:
+        return 'an array of strings';
+      case Type.Map:
+        return 'an object whose values are strings';
       default:
         return 'a string';
     }
@@ -57,6 +67,10 @@ function integer(name: string, initial: i64, min: i64, max: i64, description: st
   return option;
 }
 
+function text(name: string, initial: string, description: string): Option {
+  return new Option(name, Type.Text, quoted(initial), description);
+}
+
 function ignored(name: string, type: Type, description: string): Option {
   const option = new Option(name, type, '', description);
   option.used = false;
@@ -64,30 +78,133 @@ function ignored(name: string, type: Type, description: string): Option {
   return option;
 }
 
-export const MAX_EVENT_SIZE = 'maxEventSize';
-export const WEBHOOK_MAX_BATCH_SIZE = 'webhookMaxBatchSize';
+export const MAX_EVENT_SIZE = integer(
+  'maxEventSize',
+  4194304,
+  1024,
+  67108864,
+  'Bytes that one event may have; of a larger one the most important parts are kept',
+);
+export const WEBHOOK_MAX_BATCH_SIZE = integer(
+  'webhookMaxBatchSize',
+  12582912,
+  1024,
+  134217728,
+  'Bytes that the body of a webhook request, or one line of a file, may have, unpacked',
+);
+export const SSL_CERTIFICATE = text(
+  'sslCertificate',
+  '/etc/falco/falco.pem',
+  'PEM file with the certificate (chain) for https://, and its key unless sslKey names one',
+);
+export const SSL_KEY = text('sslKey', '', 'PEM file with the key of sslCertificate');
+export const CLIENT_CA = text(
+  'clientCa',
+  '',
+  'PEM file with the certificates that client certificates must lead to; https:// clients then need one',
+);
+export const CLIENT_NAMES = new Option(
+  'clientNames',
+  Type.Texts,
+  '[]',
+  'Names of which a client certificate must carry one (common name, DNS, URI or email); none: any will do',
+);
+export const TOKEN_FILE = text(
+  'tokenFile',
+  '',
+  'File with the bearer token that webhook clients must send; a second line may hold the next one',
+);
+export const WEBHOOK_MAX_CONNECTIONS = integer(
+  'webhookMaxConnections',
+  256,
+  1,
+  4096,
+  'Connections to the webhook at once',
+);
+export const WEBHOOK_MAX_HEADER_SIZE = integer(
+  'webhookMaxHeaderSize',
+  16384,
+  1024,
+  65536,
+  'Bytes that the headers of a webhook request may have',
+);
+export const WEBHOOK_MAX_WAITING = integer(
+  'webhookMaxWaiting',
+  67108864,
+  1048576,
+  1073741824,
+  'Bytes of webhook requests in memory at once; above it a request is told to come again',
+);
+export const WEBHOOK_HEADER_TIMEOUT = integer(
+  'webhookHeaderTimeout',
+  10,
+  1,
+  300,
+  'Seconds for the TLS handshake and for the headers of a webhook request',
+);
+export const WEBHOOK_REQUEST_TIMEOUT = integer(
+  'webhookRequestTimeout',
+  30,
+  1,
+  3600,
+  'Seconds for a whole webhook request, and for the client to take its answer',
+);
+export const WEBHOOK_IDLE_TIMEOUT = integer(
+  'webhookIdleTimeout',
+  180,
+  1,
+  86400,
+  'Seconds that a connection to the webhook may be silent between two requests',
+);
+export const WEBHOOK_HEALTH_PATH = text(
+  'webhookHealthPath',
+  '/healthz',
+  'Path at which GET is answered 200 as long as Falco takes events; empty: none',
+);
+export const WEBHOOK_READY_PATH = text(
+  'webhookReadyPath',
+  '/readyz',
+  'Path at which GET is answered 200 while there is room for requests, else 503; empty: none',
+);
+export const WEBHOOK_CLUSTERS = new Option(
+  'webhookClusters',
+  Type.Map,
+  '{}',
+  'More paths for the webhook, each with the name of the cluster that sends there',
+);
+export const DEDUPE_WINDOW = integer(
+  'dedupeWindow',
+  65536,
+  0,
+  1048576,
+  'Webhook events that are remembered so that one sent again is not delivered again; 0: none',
+);
+export const STATE_DIR = text(
+  'stateDir',
+  '',
+  'Folder for checkpoints: after a restart file:// goes on where it was',
+);
 
 export const options: Option[] = [
-  integer(
-    MAX_EVENT_SIZE,
-    262144,
-    1024,
-    67108864,
-    'Bytes that one event may have; larger ones are dropped and counted',
-  ),
-  integer(
-    WEBHOOK_MAX_BATCH_SIZE,
-    12582912,
-    1024,
-    134217728,
-    'Bytes that the body of a webhook request, or one line of a file, may have',
-  ),
+  MAX_EVENT_SIZE,
+  WEBHOOK_MAX_BATCH_SIZE,
+  SSL_CERTIFICATE,
+  SSL_KEY,
+  CLIENT_CA,
+  CLIENT_NAMES,
+  TOKEN_FILE,
+  WEBHOOK_MAX_CONNECTIONS,
+  WEBHOOK_MAX_HEADER_SIZE,
+  WEBHOOK_MAX_WAITING,
+  WEBHOOK_HEADER_TIMEOUT,
+  WEBHOOK_REQUEST_TIMEOUT,
+  WEBHOOK_IDLE_TIMEOUT,
+  WEBHOOK_HEALTH_PATH,
+  WEBHOOK_READY_PATH,
+  WEBHOOK_CLUSTERS,
+  DEDUPE_WINDOW,
+  STATE_DIR,
   ignored('useAsync', Type.Boolean, 'Of the official plugins: extraction is always direct here'),
-  ignored(
-    'sslCertificate',
-    Type.Text,
-    'Of k8saudit: certificate for https://, which this version does not serve',
-  ),
   ignored('profile', Type.Text, 'Of k8saudit-eks'),
   ignored('region', Type.Text, 'Of k8saudit-eks'),
   ignored('bufferSize', Type.Integer, 'Of k8saudit-eks'),
@@ -106,6 +223,8 @@ export const options: Option[] = [
   ignored('rateLimitEventsPerSecond', Type.Integer, 'Of k8saudit-aks'),
   ignored('rateLimitBurst', Type.Integer, 'Of k8saudit-aks'),
 ];
+
+for (let i = 0; i < options.length; i++) options[i].slot = i;
 
 /** The option with this name in either spelling, or null. */
 export function optionNamed(name: string): Option | null {
@@ -145,10 +264,22 @@ export function schemaJson(): string {
 
 function definitionOf(option: Option): string {
   let definition = '{"type": ';
-  if (option.type == Type.Integer) {
-    definition += '"integer", "minimum": ' + option.min.toString() + ', "maximum": ' + option.max.toString();
-  } else {
-    definition += option.type == Type.Boolean ? '"boolean"' : '"string"';
+  switch (option.type) {
+    case Type.Integer:
+      definition +=
+        '"integer", "minimum": ' + option.min.toString() + ', "maximum": ' + option.max.toString();
+      break;
+    case Type.Boolean:
+      definition += '"boolean"';
+      break;
+    case Type.Texts:
+      definition += '"array", "items": {"type": "string"}';
+      break;
+    case Type.Map:
+      definition += '"object", "additionalProperties": {"type": "string"}';
+      break;
+    default:
+      definition += '"string"';
   }
   if (option.initial != '') definition += ', "default": ' + option.initial;
   return definition + ', "description": ' + quoted(option.description) + '}';

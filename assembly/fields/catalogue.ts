@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field: name, where its value stands, what it means. plugin_get_fields, docs/fields.md, the dispatch
 // and the tests come from this table. To add a field, add a row.
-import { Argument, Field, keyed, list, listOf, single, text } from './field';
+import { Argument, Field, keyed, list, listOf, shown, single, text } from './field';
 import {
   readAnyPrivileged,
   readEffectiveGroup,
@@ -19,8 +19,11 @@ import {
   readTrue,
   readUserNames,
 } from './rbac';
+import { reads } from './path';
 import { readPointer } from './pointer';
+import { readClusterName } from './cluster';
 import { readPodName } from './target';
+import { readTruncated } from './truncated';
 import { readUriParameter } from './uri';
 
 const SPEC = 'requestObject.spec.';
@@ -93,6 +96,8 @@ function containerFields(kind: string): Field[] {
     ),
   ];
   if (kind != 'ephemeralContainers') {
+    reads(each + '.ports[].hostPort');
+    reads(each + '.ports[].containerPort');
     fields.push(
       listOf(
         name + 'host_port',
@@ -108,7 +113,7 @@ function containerFields(kind: string): Field[] {
 }
 
 const event: Field[] = [
-  text('ka.auditid', 'auditID', 'Unique id of the request, the same at each of its stages'),
+  shown(text('ka.auditid', 'auditID', 'Unique id of the request, the same at each of its stages')),
   text(
     'ka.stage',
     'stage',
@@ -140,10 +145,10 @@ const event: Field[] = [
     'pod-security.kubernetes.io/audit-violations',
     'Pod security standards that the pod violates',
   ),
-  text('ka.user.name', 'user.username', 'User who made the request'),
+  shown(text('ka.user.name', 'user.username', 'User who made the request')),
   list('ka.user.groups', 'user.groups[]', 'Groups of the user'),
   text('ka.impuser.name', 'impersonatedUser.username', 'User whom the user impersonates'),
-  text('ka.verb', 'verb', 'Verb of the request: get, list, watch, create, update, patch, delete …'),
+  shown(text('ka.verb', 'verb', 'Verb of the request: get, list, watch, create, update, patch, delete …')),
   text('ka.uri', 'requestURI', 'Path and query of the request'),
   keyed(
     'ka.uri.param',
@@ -151,9 +156,9 @@ const event: Field[] = [
     readUriParameter,
     'First value of the query parameter in the brackets, e.g. ka.uri.param[command]',
   ),
-  text('ka.target.name', 'objectRef.name', 'Name of the object'),
-  text('ka.target.namespace', 'objectRef.namespace', 'Namespace of the object'),
-  text('ka.target.resource', 'objectRef.resource', 'Resource of the object, e.g. pods'),
+  shown(text('ka.target.name', 'objectRef.name', 'Name of the object')),
+  shown(text('ka.target.namespace', 'objectRef.namespace', 'Namespace of the object')),
+  shown(text('ka.target.resource', 'objectRef.resource', 'Resource of the object, e.g. pods')),
   text('ka.target.subresource', 'objectRef.subresource', 'Subresource of the object, e.g. exec'),
   single(
     'ka.target.pod.name',
@@ -163,10 +168,18 @@ const event: Field[] = [
   ),
   text('ka.useragent', 'userAgent', 'User agent of the client'),
   list('ka.sourceips', 'sourceIPs[i]', 'Addresses that the request came from and was forwarded by'),
-  annotation('ka.cluster.name', 'cluster_name', 'Name of the cluster'),
+  single('ka.cluster.name', "annotations.'cluster_name'", readClusterName, 'Name of the cluster'),
   text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
-  text('ka.response.code', 'responseStatus.code', 'HTTP status of the response'),
+  shown(text('ka.response.code', 'responseStatus.code', 'HTTP status of the response')),
   text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),
+  shown(
+    single(
+      'ka.truncated',
+      "annotations.'audit.k8s.io/truncated'",
+      readTruncated,
+      'Whether the event was cut or made smaller on its way, by kube-apiserver, a cloud or this plugin: true or false',
+    ),
+  ),
   keyed(
     'ka.value',
     '',
@@ -175,6 +188,9 @@ const event: Field[] = [
   ),
 ];
 
+reads(SUBJECTS + '.kind');
+reads(SUBJECTS + '.name');
+reads(SUBJECTS + '.namespace');
 const binding: Field[] = [
   list('ka.req.binding.subjects', SUBJECTS, 'Subjects of a (Cluster)RoleBinding, each as JSON'),
   listOf('ka.req.binding.subjects.user_names', SUBJECTS, readUserNames, 'Users of the binding'),
@@ -274,6 +290,7 @@ export function fieldsJson(): string {
     let row = '{"type": "string", "name": ' + quoted(field.name);
     if (field.isList) row += ', "isList": true';
     if (field.argument == Argument.Index) row += ', "arg": {"isIndex": true}';
+    if (field.inOutput) row += ', "addOutput": true';
     if (field.argument == Argument.Key) row += ', "arg": {"isRequired": true, "isKey": true}';
     rows.push(row + ', "desc": ' + quoted(field.description) + '}');
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The event that Falco asks about, and the answers. Values stay until the event changes.
 import { Batch } from '../audit/batch';
+import { NO_CLUSTER } from '../audit/clusters';
 import { Shape, hasAuditId, shapeOf } from '../audit/event';
 import { Counter, counters } from '../counters';
 import { Document, Node } from '../json/document';
@@ -41,6 +42,7 @@ export function forgetEvent(): void {
 
 function become(text: usize, root: Node | null): void {
   document.become(text, root);
+  question.cluster = NO_CLUSTER;
   generation++;
   arena.reset();
 }
@@ -58,6 +60,7 @@ export function selectOwn(batch: Batch, event: usize, number: u64): bool {
   const text = batch.payload(index);
   const root = batch.root(index);
   become(text, hasAuditId(text, root) ? root : null);
+  question.cluster = batch.cluster(index);
   return true;
 }
 

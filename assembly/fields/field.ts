@@ -13,7 +13,7 @@ export const enum Argument {
   Key = 2,
 }
 
-/** What a reader is asked: the event, and the argument in the brackets. */
+/** What a reader is asked: the event, where it came from, and the argument in the brackets. */
 export class Question {
   document!: Document;
   event!: Node;
@@ -22,6 +22,8 @@ export class Question {
   /** UTF-8 bytes; 0, 0 when there is none. */
   key: usize = 0;
   keyLength: u32 = 0;
+  /** The number of the event's cluster: see audit/clusters.ts. */
+  cluster: u32 = 0;
 }
 
 /** Adds the values of `field` for the event of `question`; adds nothing when it has none. */
@@ -31,6 +33,8 @@ export class Field {
   /** Event and argument that `cached` answers, for fields asked without an argument. */
   cachedFor: u32 = 0;
   cached: u64 = 0;
+  /** Whether Falco shows the field with every alert. */
+  inOutput: bool = false;
 
   constructor(
     public readonly name: string,
@@ -40,6 +44,12 @@ export class Field {
     public readonly read: Reader,
     public readonly description: string,
   ) {}
+}
+
+/** The same field, shown with every alert. */
+export function shown(field: Field): Field {
+  field.inOutput = true;
+  return field;
 }
 
 /** One value at a path: a string's characters, anything else as compact JSON. */

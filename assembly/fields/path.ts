@@ -7,6 +7,7 @@
 //   spec.containers[0].image          the first element
 import { Document, Kind, Node, endOf, firstOf } from '../json/document';
 import { Name } from '../json/name';
+import { ROOT, keys } from '../json/keys';
 
 const enum Mode {
   Member = 0,
@@ -78,8 +79,14 @@ export class Path {
   }
 }
 
+/** Says that a reader looks at this path, too: an oversized event keeps what stands there. */
+export function reads(path: string): void {
+  parse(path);
+}
+
 function parse(text: string): StaticArray<Step> {
   const steps: Step[] = [];
+  let place = ROOT;
   let at = 0;
   while (at < text.length) {
     const char = text.charCodeAt(at);
@@ -92,12 +99,16 @@ function parse(text: string): StaticArray<Step> {
       at = close + 1;
     } else if (char == 0x27) {
       const close = text.indexOf("'", at + 1);
-      steps.push(new Step(Mode.Member, new Name(text.substring(at + 1, close))));
+      const key = new Name(text.substring(at + 1, close));
+      place = keys.add(place, key);
+      steps.push(new Step(Mode.Member, key));
       at = close + 1;
     } else {
       let end = at;
       while (end < text.length && text.charCodeAt(end) != 0x2e && text.charCodeAt(end) != 0x5b) end++;
-      steps.push(new Step(Mode.Member, new Name(text.substring(at, end))));
+      const key = new Name(text.substring(at, end));
+      place = keys.add(place, key);
+      steps.push(new Step(Mode.Member, key));
       at = end;
     }
   }

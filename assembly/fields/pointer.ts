@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reader for any value of the event, by JSON pointer (RFC 6901).
 import { Document, Kind, Node, endOf, firstOf } from '../json/document';
-import { unescape } from '../json/text';
-import { Block } from '../memory';
+import { isEscapedKey } from '../json/text';
 import { Field, Question } from './field';
 import { addNode } from './values';
 
@@ -13,9 +12,6 @@ let token: usize = 0;
 let tokenLength: u32 = 0;
 const decoded = heap.alloc(256);
 const DECODED_SIZE: u32 = 256;
-
-// Where a key is unescaped, to compare it.
-const plainKey = new Block();
 
 /** The value at the pointer in the brackets, e.g. /requestObject/spec/replicas; the whole event for an empty one. */
 export function readPointer(field: Field, question: Question): void {
@@ -87,14 +83,13 @@ function childMember(document: Document, object: Node): Node | null {
   const end = endOf(object);
   for (let at = firstOf(object); at < end; at += changetype<Node>(at).span) {
     const member = changetype<Node>(at);
-    let key = document.text + member.keyStart;
-    let length = member.keyEnd - member.keyStart;
+    const key = document.text + member.keyStart;
+    const length = member.keyEnd - member.keyStart;
     if (member.keyEscaped) {
-      const plain = plainKey.reserve(length);
-      length = unescape(key, key + length, plain);
-      key = plain;
+      if (isEscapedKey(key, key + length, token, tokenLength)) return member;
+    } else if (length == tokenLength && memory.compare(key, token, length) == 0) {
+      return member;
     }
-    if (length == tokenLength && memory.compare(key, token, length) == 0) return member;
   }
   return null;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scanner: one pass over a JSON text (RFC 8259) that writes its tape.
+import { MAX_NESTING } from '../survivor';
 import { NODE_SIZE, Kind, Node, Tape } from './tape';
 import { skipContainer } from './skip';
 
@@ -10,6 +11,7 @@ export const enum ScanError {
   UnexpectedEnd = 2,
   InvalidEscape = 3,
   ControlCharacter = 4,
+  /** Of payload.ts: arrays of events in arrays. */
   TooDeep = 5,
   TooManyValues = 6,
 }
@@ -21,7 +23,7 @@ export const enum Index {
   Event = 1,
 }
 
-/** Nesting that is indexed; deeper text is refused. Kubernetes' deepest schemas stay below 64. */
+/** Nesting that is indexed; what is deeper counts as empty. Kubernetes' deepest schemas stay below 64. */
 export const MAX_DEPTH: i32 = 256;
 /** Values on one tape: 6 MiB of nodes. */
 export const MAX_NODES: u32 = 256 * 1024;
@@ -43,14 +45,14 @@ export function scanErrorText(error: ScanError): string {
     case ScanError.ControlCharacter:
       return 'control character in a string';
     case ScanError.TooDeep:
-      return 'nested deeper than ' + MAX_DEPTH.toString() + ' levels';
+      return 'arrays nested deeper than ' + MAX_NESTING.toString() + ' levels';
     default:
       return 'more than ' + MAX_NODES.toString() + ' values';
   }
 }
 
-// Set when the string that stringEnd went over contains a backslash.
-let sawEscape: u8 = 0;
+/** Set when the string that stringEnd went over contains a backslash. */
+export let sawEscape: u8 = 0;
 const NO_PARENT: u32 = 0xffffffff;
 
 /**
@@ -102,15 +104,16 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
       top += NODE_SIZE;
     } else if (byte == 0x7b || byte == 0x5b) {
       node.kind = byte == 0x7b ? <u8>Kind.Object : <u8>Kind.Array;
-      if (index == Index.Event && depth == 1 && inObject && isLazyKey(text + keyStart, keyEnd - keyStart)) {
+      const isBody =
+        index == Index.Event && depth == 1 && inObject && isLazyKey(text + keyStart, keyEnd - keyStart);
+      if (isBody || depth == MAX_DEPTH) {
         const behind = skipContainer(at, end);
         if (behind == 0) return refuse(ScanError.UnexpectedEnd, end, end);
-        node.lazy = 1;
+        node.lazy = u8(isBody);
         node.end = u32(behind - text);
         at = behind;
         top += NODE_SIZE;
       } else {
-        if (depth == MAX_DEPTH) return refuse(ScanError.TooDeep, at, end);
         depth++;
         // While a container is open, its span holds its parent.
         node.span = parent;
@@ -267,8 +270,11 @@ export function hexValue(byte: u32): i32 {
   return letter - 0x61 < 6 ? letter - 0x61 + 10 : -1;
 }
 
-/** The address behind the number or literal at `at`, its kind set on `node`; 0 and scanErrorAt otherwise. */
-function atomEnd(at: usize, byte: u32, node: Node): usize {
+/**
+ * The address behind the number or literal at `at`, its kind set on `node`; 0 and scanErrorAt otherwise. It may
+ * be behind the text's end.
+ */
+export function atomEnd(at: usize, byte: u32, node: Node): usize {
   if (byte == 0x2d || byte - 0x30 < 10) {
     node.kind = <u8>Kind.Number;
     return numberEnd(at);

@@ -2,6 +2,7 @@
 // The tape: what the scanner found in a JSON text, as a row of nodes, each value's members or elements
 // behind it. A node holds offsets into the text, never copies of it.
 import { Block } from '../memory';
+import { isEscapedKey } from './text';
 
 /** Kind of a JSON value. */
 export const enum Kind {
@@ -57,18 +58,30 @@ export function firstOf(node: Node): usize {
 
 /**
  * The first member of an indexed object with this key, or null; `text` is where the JSON text starts. The
- * first wins when a key is there twice, as in the official plugin. An escaped key matches no name that we
- * look for: none contains a character that JSON must escape.
+ * first wins when a key is there twice, and one without escapes before one with them, as in the official
+ * plugin. A patch stands in the event as its sender wrote it, so `spec` may well be written `\u0073pec`.
  */
 export function member(node: Node, text: usize, key: usize, keyLength: u32): Node | null {
   if (node.kind != Kind.Object) return null;
   const end = endOf(node);
+  let hasEscapes = false;
   for (let at = firstOf(node); at < end;) {
     const child = changetype<Node>(at);
     if (child.keyEnd - child.keyStart == keyLength) {
       if (memory.compare(text + child.keyStart, key, keyLength) == 0) return child;
     }
+    if (child.keyEscaped) hasEscapes = true;
     at += child.span;
+  }
+  return hasEscapes ? escapedMember(node, text, key, keyLength) : null;
+}
+
+function escapedMember(node: Node, text: usize, key: usize, keyLength: u32): Node | null {
+  const end = endOf(node);
+  for (let at = firstOf(node); at < end; at += changetype<Node>(at).span) {
+    const child = changetype<Node>(at);
+    if (!child.keyEscaped) continue;
+    if (isEscapedKey(text + child.keyStart, text + child.keyEnd, key, keyLength)) return child;
   }
   return null;
 }

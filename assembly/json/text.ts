@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of a value as Falco's fields show it: a string's characters, anything else as compact JSON.
+import { Block } from '../memory';
 import { Kind, Node } from './tape';
 import { hexValue } from './scan';
 
@@ -55,6 +56,18 @@ export function unescape(from: usize, end: usize, out: usize): u32 {
     out = writeUtf8(point, out);
   }
   return u32(out - start);
+}
+
+// Where a key is unescaped, to compare it.
+const plainKey = new Block();
+
+/** Whether the key with escapes from `from` to `end` is, without them, the `length` bytes at `key`. */
+export function isEscapedKey(from: usize, end: usize, key: usize, length: u32): bool {
+  const written = u32(end - from);
+  // An escape is of two to six bytes and stands for one.
+  if (written <= length || written > 6 * u64(length)) return false;
+  const plain = plainKey.reserve(written);
+  return unescape(from, end, plain) == length && memory.compare(plain, key, length) == 0;
 }
 
 function simpleEscape(escape: u32): u32 {

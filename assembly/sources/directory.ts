@@ -11,6 +11,36 @@ const MAX_FILES = 100_000;
 const MAX_DEPTH = 32;
 const NAME_SIZE = 4096;
 
+/** Says which names of a folder are wanted. */
+export abstract class NameFilter {
+  /** The names that were read, wanted or not. */
+  count: i32 = 0;
+
+  abstract accepts(name: string): bool;
+}
+
+/**
+ * Appends the names in a folder that `filter` takes (without one, all), up to `limit` of them; 0 or -errno. The path
+ * "" is the root.
+ */
+export function readNames(path: string, names: string[], limit: i32, filter: NameFilter | null = null): i32 {
+  const bytes = encodePath(path == '' ? '/' : path);
+  const dir = host.dirOpen(changetype<usize>(bytes), bytes.byteLength);
+  if (dir < 0) return dir;
+  const space = heap.alloc(NAME_SIZE);
+  let length = host.dirNext(dir, space, NAME_SIZE);
+  while (length > 0 && names.length < limit) {
+    countText();
+    const name = String.UTF8.decodeUnsafe(space, length);
+    if (filter) filter.count++;
+    if (!filter || filter.accepts(name)) names.push(name);
+    length = host.dirNext(dir, space, NAME_SIZE);
+  }
+  heap.free(space);
+  host.dirClose(dir);
+  return min(length, 0);
+}
+
 /**
  * Lists the regular files below a directory by time of modification, then by path; `error` is -errno when
  * the directory itself cannot be read. What cannot be read inside is logged and left out. A file with
@@ -31,20 +61,10 @@ export class Listing {
   }
 
   private list(path: string, recursive: bool, depth: i32): i32 {
-    const bytes = encodePath(path == '' ? '/' : path);
-    const dir = host.dirOpen(changetype<usize>(bytes), bytes.byteLength);
-    if (dir < 0) return dir;
     const names: string[] = [];
-    const space = heap.alloc(NAME_SIZE);
-    let length = host.dirNext(dir, space, NAME_SIZE);
-    while (length > 0 && names.length < MAX_FILES) {
-      names.push(String.UTF8.decodeUnsafe(space, length));
-      length = host.dirNext(dir, space, NAME_SIZE);
-    }
-    heap.free(space);
-    host.dirClose(dir);
+    const result = readNames(path, names, MAX_FILES);
     for (let i = 0; i < names.length; i++) this.add(path + '/' + names[i], recursive, depth);
-    return min(length, 0);
+    return result;
   }
 
   private add(path: string, recursive: bool, depth: i32): void {

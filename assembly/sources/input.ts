@@ -2,7 +2,6 @@
 // A file as a stream of bytes: plain, or gzip (told by its first bytes, not by its name).
 import * as host from '../host';
 import { FileStat } from '../host';
-import { Counter, counters } from '../counters';
 import { countText } from '../log';
 
 /** Bytes of compressed data that are read at once. */
@@ -56,15 +55,27 @@ export class Input {
   open(path: ArrayBuffer, plain: bool): i32 {
     const file = host.fileOpen(changetype<usize>(path), path.byteLength);
     if (file < 0) return file;
+    const result = this.adopt(file, plain);
+    if (result < 0) host.fileClose(file);
+    return result;
+  }
+
+  /** Takes over an open file and goes to its start. 0, or -errno: the file is the caller's then, and open. */
+  adopt(file: i32, plain: bool): i32 {
     this.file = file;
     this.fileBytes = 0;
     this.isCutOff = false;
-    const result = host.fileStatOpen(file, changetype<usize>(this.stat));
-    if (result < 0) {
-      this.close();
-      return result;
-    }
-    return plain ? 0 : this.detectGzip();
+    let result = host.fileStatOpen(file, changetype<usize>(this.stat));
+    if (result == 0) result = host.fileSeek(file, 0);
+    if (result == 0 && !plain) result = this.detectGzip();
+    if (result < 0) this.release();
+    return result;
+  }
+
+  /** Gives the open file back to who let it be adopted. */
+  release(): void {
+    this.file = 0;
+    this.close();
   }
 
   isOpen(): bool {
@@ -77,16 +88,9 @@ export class Input {
     const isGzip = count == 2 && load<u16>(magic) == GZIP_MAGIC;
     heap.free(magic);
     const result = count < 0 ? count : host.fileSeek(this.file, 0);
-    if (result < 0) {
-      this.close();
-      return result;
-    }
-    if (!isGzip) return 0;
+    if (result < 0 || !isGzip) return result;
     const stream = host.inflateOpen();
-    if (stream < 0) {
-      this.close();
-      return stream;
-    }
+    if (stream < 0) return stream;
     this.stream = stream;
     this.compressed = heap.alloc(COMPRESSED);
     this.compressedAt = 0;
@@ -97,9 +101,7 @@ export class Input {
 
   /** Reads up to `capacity` bytes; the count, 0 at the end, or -errno. */
   read(out: usize, capacity: i32): i32 {
-    const count = this.stream == 0 ? this.readPlain(out, capacity) : this.readGzip(out, capacity);
-    if (count > 0) counters.add(Counter.BytesReceived, count);
-    return count;
+    return this.stream == 0 ? this.readPlain(out, capacity) : this.readGzip(out, capacity);
   }
 
   private readPlain(out: usize, capacity: i32): i32 {

@@ -4,6 +4,7 @@
 import { Batch } from '../audit/batch';
 import { Payload } from '../audit/payload';
 import { Config } from '../config/config';
+import { MAX_EVENT_SIZE, WEBHOOK_MAX_BATCH_SIZE } from '../config/schema';
 import { survivor } from '../survivor';
 import { Lines } from './lines';
 import { Source } from './source';
@@ -18,8 +19,8 @@ export abstract class LineSource extends Source {
 
   constructor(config: Config) {
     super();
-    this.lines = new Lines(config.webhookMaxBatchSize);
-    this.payload.faults.maxEventSize = config.maxEventSize;
+    this.lines = new Lines(config.integer(WEBHOOK_MAX_BATCH_SIZE));
+    this.payload.faults.maxEventSize = config.integer(MAX_EVENT_SIZE);
   }
 
   /** Says what the file is called in messages. */

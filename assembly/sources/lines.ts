@@ -133,10 +133,29 @@ export class Lines {
     const room = this.filled + CHUNK;
     const address = this.buffer.reserve(room + PADDING);
     const count = this.input.read(address + this.filled, i32(CHUNK));
-    if (count > 0) this.filled += count;
+    if (count > 0) {
+      this.filled += count;
+      counters.add(Counter.BytesReceived, count);
+    }
     memory.fill(address + this.filled, 0, PADDING);
     survivor.suspect = 0;
     return count;
+  }
+
+  /** Offset behind the last byte that was read. */
+  end(): u64 {
+    return this.bufferOffset + this.filled;
+  }
+
+  /** Address of the last `count` bytes that were read. */
+  lastBytes(count: u32): usize {
+    return this.buffer.address + this.filled - count;
+  }
+
+  /** Takes back the last `count` bytes, which `fill` has just read: they are not of this text. */
+  unread(count: u32): void {
+    this.filled -= count;
+    memory.fill(this.buffer.address + this.filled, 0, PADDING);
   }
 
   private moveToFront(): void {

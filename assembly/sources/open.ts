@@ -2,20 +2,26 @@
 // open_params → source. To add a source, add its scheme here and to SUGGESTIONS.
 import { FileKind, FileStat } from '../host';
 import { Config } from '../config/config';
+import { STATE_DIR } from '../config/schema';
 import { quoted } from '../fields/catalogue';
 import { Severity, log } from '../log';
+import { Checkpoint } from '../state/checkpoint';
+import { hashOfText, hexOf } from '../state/hash';
 import { Listing } from './directory';
+import { Endpoint } from './endpoint';
 import { FileEntry, Files } from './files';
 import { Follow } from './follow';
+import { isWild } from './glob';
 import { encodePath, errnoText, shownPath, statPath } from './input';
+import { MAX_BLOB } from './places';
 import { Source } from './source';
+import { Survey } from './survey';
 import { Url } from './url';
 import { Webhook } from './webhook';
 
 const FORMS =
-  'a file or directory path, file:///path to follow a growing file, or http://host:port/path for the webhook';
-/** Where the webhook listens when the URL has no path. */
-const DEFAULT_PATH = '/k8s-audit';
+  'a file or directory path, file:///path to follow a growing file, or for the webhook http://host:port/path, ' +
+  'https://host:port/path or unix:///path/to.sock';
 
 /** A source, or why there is none. */
 export class Opened {
@@ -38,30 +44,27 @@ export function openSource(params: string, config: Config): Opened {
 }
 
 function openUrl(scheme: string, rest: string, config: Config, opened: Opened): void {
-  if (scheme == 'http') {
-    openWebhook(new Url(rest, true), config, opened);
+  if (scheme == 'http' || scheme == 'https' || scheme == 'unix') {
+    openWebhook(new Endpoint(scheme, rest), config, opened);
   } else if (scheme == 'file') {
     openFollow(new Url(rest, true), config, opened);
-  } else if (scheme == 'https') {
-    opened.problem = 'open_params: https:// is not served by this version; put a TLS proxy before http://';
   } else {
     opened.problem = 'open_params: scheme "' + scheme + '" is not supported; it must be ' + FORMS;
   }
 }
 
-function openWebhook(url: Url, config: Config, opened: Opened): void {
-  url.refuseUnknown('are none');
-  opened.problem = url.problem;
+function openWebhook(endpoint: Endpoint, config: Config, opened: Opened): void {
+  opened.problem = endpoint.problem;
   if (opened.problem != '') return;
-  const port = url.port < 0 ? 80 : url.port;
-  const webhook = new Webhook(url.host, port, url.path == '' ? DEFAULT_PATH : url.path, config);
+  const webhook = new Webhook(endpoint, config);
   opened.problem = webhook.problem;
   if (opened.problem == '') opened.source = webhook;
 }
 
 function openFollow(url: Url, config: Config, opened: Opened): void {
   const from = url.take('from');
-  url.refuseUnknown('is from=start or from=end');
+  const checkpointPath = url.take('checkpoint');
+  url.refuseUnknown('are from=start, from=end and checkpoint=PATH');
   opened.problem = url.problem;
   if (opened.problem != '') return;
   if (url.host != '' && url.host != 'localhost') {
@@ -71,11 +74,53 @@ function openFollow(url: Url, config: Config, opened: Opened): void {
     opened.problem = 'open_params: file:// needs a path, as in file:///var/log/kubernetes/audit.log';
   } else if (from && from != 'start' && from != 'end') {
     opened.problem = 'open_params: from="' + from + '" must be start or end';
-  } else if (kindOf(url.path) == FileKind.Directory) {
-    opened.problem = 'open_params: "' + url.path + '" is a directory; file:// follows one file';
+  } else if (checkpointPath != null && checkpointPath == '') {
+    opened.problem = 'open_params: checkpoint="" must be the path of a file or of a folder';
   } else {
-    opened.source = new Follow(url.path, from == 'start', config);
+    const kind = kindOf(url.path);
+    const isFolder = kind == FileKind.Directory;
+    const path = isFolder && !url.path.endsWith('/') ? url.path + '/' : url.path;
+    // A file whose name only looks like a pattern is that file.
+    const isSingle = kind == FileKind.Regular || (!path.endsWith('/') && !isWild(path));
+    // Whether the folder is there already, and is known to be one, does not matter.
+    const owner = hashOfText('file://' + (path.endsWith('/') ? path.substring(0, path.length - 1) : path));
+    if (checkpointPath != null && isSameFile(checkpointPath, url.path)) {
+      opened.problem =
+        'open_params: checkpoint=' + shownPath(checkpointPath) + ' is the file that is followed';
+      return;
+    }
+    const checkpoint = checkpointFor(checkpointPath, owner, config);
+    const follow = new Follow(new Survey(path, isSingle), from == 'start', checkpoint, owner, config);
+    if (follow.problem == '') {
+      opened.source = follow;
+    } else {
+      const key = checkpointPath
+        ? 'open_params: cannot use checkpoint '
+        : 'init_config: key "stateDir": cannot use ';
+      opened.problem = key + shownPath(checkpoint!.path) + ': ' + follow.problem;
+      follow.close();
+    }
   }
+}
+
+/** The checkpoint in `path` (a file, or a folder), or in stateDir; null when neither is given. */
+function checkpointFor(path: string | null, owner: u64, config: Config): Checkpoint | null {
+  let file = config.text(STATE_DIR);
+  if (path) file = path;
+  if (file == '') return null;
+  const isFolder = !path || kindOf(file) == FileKind.Directory;
+  if (isFolder) file += (file.endsWith('/') ? '' : '/') + 'file-' + hexOf(owner) + '.checkpoint';
+  return new Checkpoint(file, MAX_BLOB);
+}
+
+/** Whether two paths are, or would be, the same file. */
+function isSameFile(a: string, b: string): bool {
+  if (a == b) return kindOf(a) != FileKind.Directory;
+  const first = new FileStat();
+  const second = new FileStat();
+  if (statPath(encodePath(a), first) < 0 || statPath(encodePath(b), second) < 0) return false;
+  const isSame = first.device == second.device && first.inode == second.inode;
+  return isSame && first.kind != FileKind.Directory;
 }
 
 function kindOf(path: string): FileKind {

@@ -91,23 +91,31 @@ export class Url {
   /** Decodes %XX (UTF-8). */
   private decode(text: string): string {
     if (!text.includes('%')) return text;
-    const bytes = Uint8Array.wrap(String.UTF8.encode(text));
-    let length = 0;
-    for (let i = 0; i < bytes.length; i++) {
-      let byte = bytes[i];
-      if (byte == 0x25) {
-        const hex = i + 2 < bytes.length ? parseHex(bytes[i + 1], bytes[i + 2]) : -1;
-        if (hex < 0) {
-          this.problem = malformed('"' + text + '" has a % that two hexadecimal digits do not follow');
-          return text;
-        }
-        byte = u8(hex);
-        i += 2;
-      }
-      bytes[length++] = byte;
+    const bytes = String.UTF8.encode(text);
+    const at = changetype<usize>(bytes);
+    const length = decodePercent(at, bytes.byteLength);
+    if (length < 0) {
+      this.problem = malformed('"' + text + '" has a % that two hexadecimal digits do not follow');
+      return text;
     }
-    return String.UTF8.decodeUnsafe(bytes.dataStart, length);
+    return String.UTF8.decodeUnsafe(at, length);
   }
+}
+
+/** Decodes the %XX of `length` bytes in place; the new length, or -1 when two hexadecimal digits do not follow a %. */
+export function decodePercent(at: usize, length: i32): i32 {
+  let decoded = 0;
+  for (let i = 0; i < length; i++) {
+    let byte = load<u8>(at + i);
+    if (byte == 0x25) {
+      const hex = i + 2 < length ? parseHex(load<u8>(at + i + 1), load<u8>(at + i + 2)) : -1;
+      if (hex < 0) return -1;
+      byte = u8(hex);
+      i += 2;
+    }
+    store<u8>(at + decoded++, byte);
+  }
+  return decoded;
 }
 
 function parseHex(high: u8, low: u8): i32 {

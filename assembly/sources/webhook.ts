@@ -1,84 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
-// kube-apiserver's audit webhook (`http://`). A request is answered 200 when Falco has finished its events.
+// kube-apiserver's audit webhook (`http://`, `https://`, `unix://`). A request is judged by its head, before a byte of
+// its body is read, and answered 200 when Falco has finished its events.
 import * as host from '../host';
-import { HttpMethod, HttpRequest } from '../host';
+import { HttpMethod, HttpOptions, HttpPhase, HttpRequest, HttpText, UNKNOWN_LENGTH } from '../host';
 import { Batch } from '../audit/batch';
+import { forgetClusters } from '../audit/clusters';
+import { Window } from '../audit/dedupe';
 import { Payload } from '../audit/payload';
 import { Config } from '../config/config';
+import {
+  DEDUPE_WINDOW,
+  MAX_EVENT_SIZE,
+  WEBHOOK_HEADER_TIMEOUT,
+  WEBHOOK_IDLE_TIMEOUT,
+  WEBHOOK_MAX_BATCH_SIZE,
+  WEBHOOK_MAX_CONNECTIONS,
+  WEBHOOK_MAX_HEADER_SIZE,
+  WEBHOOK_MAX_WAITING,
+  WEBHOOK_REQUEST_TIMEOUT,
+} from '../config/schema';
 import { Counter, counters } from '../counters';
 import { Name } from '../json/name';
 import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
-import { Block, PADDING } from '../memory';
 import { WHOLE_PAYLOAD, survivor } from '../survivor';
+import { Access } from './access';
+import { Body } from './body';
+import { hostProblem } from './certificates';
+import { Endpoint } from './endpoint';
+import { containsIgnoringCase, equalsIgnoringCase, headerValue } from './header';
+import { HttpReport } from './http_report';
 import { errnoText } from './input';
+import {
+  GET_ONLY,
+  NOT_FOUND,
+  NO_EVENT,
+  NO_ROOM,
+  POST_ONLY,
+  Refusal,
+  TOO_LARGE,
+  TRAPPED,
+  WRONG_ENCODING,
+  WRONG_TYPE,
+} from './refusal';
+import { MAX_PATH, Place, Routes } from './routes';
 import { Poll, Source } from './source';
+import { Waiting } from './waiting';
 
-/** Memory that is kept for the next body. */
-const KEEP_BODY: u32 = 2 * 1024 * 1024;
-/** Bytes of a path or header that are looked at; longer ones match nothing. */
-const TEXT_SIZE: i32 = 1024;
+/** Bytes of a header that are looked at; longer ones match nothing. */
+const HEADER_SIZE: i32 = 1024;
 const EADDRNOTAVAIL = -99;
+const ENOBUFS = -105;
 /** Requests that one batch finishes at most. */
 const MAX_FINISHED: i32 = 256;
+/** What the server keeps with a request: the place of its path, and whether its body is gzip. */
+const GZIP_TAG: u32 = 1 << 31;
+/** Room in the server beside a body of the greatest size, so that one can always come. */
+const BESIDE_A_BODY: u32 = 1024 * 1024;
+/** Of this many parts of the server's room one must be free, or we are not ready for requests. */
+const READY_PARTS: u32 = 8;
 
 const CONTENT_TYPE = new Name('Content-Type');
 const CONTENT_ENCODING = new Name('Content-Encoding');
 const JSON_TYPE = new Name('application/json');
 const IDENTITY = new Name('identity');
+const GZIP = new Name('gzip');
+const X_GZIP = new Name('x-gzip');
 const OK = new Name('ok\n');
+const NOT_READY = new Name('not ready\n');
 
 export class Webhook extends Source {
   /** Why listening failed, or an empty string. */
   problem: string = '';
   private server: i32 = 0;
-  private maxBody: i32 = 0;
-  private path: Name;
+  private maxBody: u32 = 0;
+  private maxHeld: u32 = 0;
+  private routes: Routes;
+  private access: Access;
+  private report: HttpReport = new HttpReport();
+  private waiting: Waiting;
+  private window: Window;
+  /** The head that is being judged. */
+  private head: HttpRequest = new HttpRequest();
+  /** The request whose body is being read. */
   private request: HttpRequest = new HttpRequest();
-  private body: Block = new Block();
+  private body: Body = new Body();
   private payload: Payload = new Payload();
   // Requests whose last event is in the batch that is being filled.
   private finished: StaticArray<u32> = new StaticArray<u32>(MAX_FINISHED);
   private finishedCount: i32 = 0;
   private hasRequest: bool = false;
-  // After a trap: the request that was partly handed over, the one that was being read when the trap came and
-  // its element (see Payload.dropTrapped). Ids begin at 1.
+  // Whether a batch before this one has events of the request.
+  private isContinued: bool = false;
+  // After a trap: the request that was partly handed over, until the server has offered it again, and until it is
+  // begun again; the one that was being read when the trap came, and its element (see Payload.dropTrapped). Ids
+  // begin at 1.
   private partRequest: u32 = 0;
+  private resumedRequest: u32 = 0;
   private trappedRequest: u32 = 0;
   private trapped: u64 = 0;
   private isPart: bool = false;
 
-  constructor(address: string, port: i32, path: string, config: Config) {
+  constructor(endpoint: Endpoint, config: Config) {
     super();
-    this.path = new Name(path);
-    this.payload.faults.maxEventSize = config.maxEventSize;
+    forgetClusters();
+    this.routes = new Routes(endpoint.path, endpoint.cluster, config);
+    this.access = new Access(endpoint, survivor.open != 0, config);
+    this.waiting = new Waiting(config.integer(WEBHOOK_MAX_CONNECTIONS));
+    this.window = new Window(config.integer(DEDUPE_WINDOW));
+    this.payload.window = this.window;
+    this.maxBody = config.integer(WEBHOOK_MAX_BATCH_SIZE);
+    this.maxHeld = max(config.integer(WEBHOOK_MAX_WAITING), this.maxBody + BESIDE_A_BODY);
+    this.payload.faults.maxEventSize = config.integer(MAX_EVENT_SIZE);
     this.payload.faults.origin = 'the body of a webhook request';
     if (survivor.open != 0) {
       this.partRequest = u32(survivor.first);
       this.trappedRequest = u32(survivor.second);
       this.trapped = survivor.trapped;
     }
-    this.maxBody = i32(config.webhookMaxBatchSize);
-    this.listen(address, port, path);
+    this.problem = this.routes.problem != '' ? this.routes.problem : this.access.problem;
+    if (this.problem == '') this.listen(endpoint, config);
+    if (this.problem != '') this.close();
   }
 
-  private listen(address: string, port: i32, path: string): void {
-    const bytes = String.UTF8.encode(address);
-    const server = host.httpListen(changetype<usize>(bytes), bytes.byteLength, port, this.maxBody);
-    const shown = address.includes(':') ? '[' + address + ']' : address;
+  private listen(endpoint: Endpoint, config: Config): void {
+    const address = String.UTF8.encode(endpoint.address);
+    const options = new HttpOptions();
+    options.address = changetype<usize>(address);
+    options.addressLength = address.byteLength;
+    options.port = endpoint.port;
+    options.mode = endpoint.mode;
+    options.tls = this.access.tls;
+    options.maxConnections = config.integer(WEBHOOK_MAX_CONNECTIONS);
+    options.maxHead = config.integer(WEBHOOK_MAX_HEADER_SIZE);
+    options.maxHeld = this.maxHeld;
+    options.headTime = config.integer(WEBHOOK_HEADER_TIMEOUT) * 1000;
+    options.requestTime = config.integer(WEBHOOK_REQUEST_TIMEOUT) * 1000;
+    options.idleTime = config.integer(WEBHOOK_IDLE_TIMEOUT) * 1000;
+    const server = host.httpListen(changetype<usize>(options));
     if (server < 0) {
-      const where = shown + ':' + port.toString();
+      const reason = hostProblem();
       const hint = server == EADDRNOTAVAIL ? '; is it a name or address of this machine?' : '';
-      this.problem = 'open_params: cannot listen on ' + where + ': ' + errnoText(server) + hint;
+      const why = (reason != '' ? reason : errnoText(server)) + hint;
+      this.problem = 'open_params: cannot listen on ' + endpoint.shown(endpoint.port) + ': ' + why;
       return;
     }
     this.server = server;
-    const where = shown + ':' + host.httpPort(server).toString() + path;
-    if (survivor.open == 0) log(Severity.Info, 'listening for audit events on http://' + where);
+    this.access.started();
+    if (survivor.open == 0) {
+      const where = endpoint.url(host.httpPort(server));
+      log(Severity.Info, 'listening for audit events on ' + where);
+      if (this.maxHeld != config.integer(WEBHOOK_MAX_WAITING)) {
+        const reason = ', so that one body of webhookMaxBatchSize has room';
+        log(Severity.Warning, 'webhookMaxWaiting is taken as ' + this.maxHeld.toString() + reason);
+      }
+    }
   }
 
   poll(batch: Batch, patience: i32): Poll {
     // Sends the answers that ack released, and takes in what has come meanwhile.
     host.wait(0);
+    this.access.look(this.server);
     this.read(batch);
     if (batch.count == 0 && !batch.isFull() && patience > 0) {
       host.wait(patience);
@@ -87,93 +168,143 @@ export class Webhook extends Source {
     return Poll.Open;
   }
 
-  /** Counts what the server refused without us: bodies above the limit, bad headers, too much waiting. */
-  private noteRefusals(): void {
-    const count = host.httpRefused(this.server);
-    if (count == 0) return;
-    counters.add(Counter.HttpAnswers4xx, count);
-    if (!mayLog(Reason.Refused)) return;
-    const limit = this.maxBody.toString() + ' bytes (webhookMaxBatchSize)';
-    const text =
-      'refused webhook requests: a body above ' + limit + ', headers that are no HTTP, or too many waiting';
-    logLimited(Reason.Refused, Severity.Warning, text);
-  }
-
   private read(batch: Batch): void {
-    this.noteRefusals();
+    this.report.take(this.server);
+    this.takeAll();
     while (!batch.isFull() && this.finishedCount < MAX_FINISHED) {
-      if (!this.hasRequest && !this.take()) return;
+      if (!this.hasRequest && !this.beginNext(batch)) return;
       this.payload.fill(batch);
       if (this.payload.isDone()) this.finish(batch);
     }
   }
 
-  /** Takes the next request that is worth reading; false when there is none. */
-  private take(): bool {
-    while (host.httpTake(this.server, changetype<usize>(this.request)) == 1) {
+  /** Judges all heads, so that none waits behind the bodies before it, and queues the bodies. */
+  private takeAll(): void {
+    const head = this.head;
+    while (!this.waiting.isFull() && host.httpTake(this.server, changetype<usize>(head)) == 1) {
+      switch (<HttpPhase>head.phase) {
+        case HttpPhase.Head:
+          this.judge(head);
+          break;
+        case HttpPhase.Body:
+          this.queue(head);
+          break;
+        case HttpPhase.TooLarge:
+          this.refuse(head.id, TOO_LARGE);
+          break;
+        default:
+          this.refuse(head.id, NO_ROOM);
+      }
+    }
+    // What was not offered again right after a trap is gone.
+    this.partRequest = 0;
+  }
+
+  private queue(request: HttpRequest): void {
+    if (request.id == this.partRequest) {
+      // Before any other request: that one would note its own state over this one's.
+      this.waiting.pushFirst(request);
+      this.resumedRequest = request.id;
+    } else {
+      this.waiting.push(request, (request.tag & GZIP_TAG) != 0);
+    }
+  }
+
+  /** Lets the body of a POST of JSON to one of our paths come, if its client may send events; refuses all else. */
+  private judge(head: HttpRequest): void {
+    const path = memory.data(MAX_PATH);
+    const length = host.httpText(head.id, HttpText.Path, path, MAX_PATH);
+    const place = length < 0 || length > MAX_PATH ? i32(Place.None) : this.routes.find(path, length);
+    if (place == Place.Health || place == Place.Ready) {
+      this.answerHealth(head, place == Place.Ready);
+      return;
+    }
+    const refusal = this.refusalOf(head, place);
+    if (refusal) {
+      this.refuse(head.id, refusal);
+      return;
+    }
+    const tag = u32(place) | (this.isGzip(head.id) ? GZIP_TAG : 0);
+    if (host.httpRead(head.id, i32(this.maxBody), tag) == ENOBUFS) this.refuse(head.id, NO_ROOM);
+  }
+
+  private refusalOf(head: HttpRequest, place: i32): Refusal | null {
+    if (place < 0) return NOT_FOUND;
+    if (head.method != HttpMethod.Post) return POST_ONLY;
+    const refusal = this.access.check(head.id);
+    if (refusal) return refusal;
+    const space = memory.data(HEADER_SIZE);
+    const type = headerValue(head.id, CONTENT_TYPE, space, HEADER_SIZE);
+    if (!containsIgnoringCase(space, type, JSON_TYPE)) return WRONG_TYPE;
+    if (!this.isEncodingKnown(head.id)) return WRONG_ENCODING;
+    const isTooLarge = head.bodyLength != UNKNOWN_LENGTH && head.bodyLength > this.maxBody;
+    return isTooLarge ? TOO_LARGE : null;
+  }
+
+  private isEncodingKnown(request: u32): bool {
+    const space = memory.data(HEADER_SIZE);
+    const name = CONTENT_ENCODING;
+    if (host.httpHeader(request, name.address, name.length, space, HEADER_SIZE) < 0) return true;
+    const length = headerValue(request, name, space, HEADER_SIZE);
+    return equalsIgnoringCase(space, length, IDENTITY) || this.isGzip(request);
+  }
+
+  private isGzip(request: u32): bool {
+    const space = memory.data(HEADER_SIZE);
+    const length = headerValue(request, CONTENT_ENCODING, space, HEADER_SIZE);
+    return equalsIgnoringCase(space, length, GZIP) || equalsIgnoringCase(space, length, X_GZIP);
+  }
+
+  /** Says whether we work, or are ready for requests; and nothing else, because anybody may ask. */
+  private answerHealth(head: HttpRequest, isReady: bool): void {
+    if (head.method != HttpMethod.Get && head.method != HttpMethod.Head) {
+      this.refuse(head.id, GET_ONLY);
+      return;
+    }
+    const isFull = isReady && this.report.take(this.server) > this.maxHeld - this.maxHeld / READY_PARTS;
+    const text = isFull ? NOT_READY : OK;
+    host.httpAnswer(head.id, isFull ? 503 : 200, text.address, text.length, 1);
+  }
+
+  /** Begins the next request whose body can be read; false when there is none, or there was enough work. */
+  private beginNext(batch: Batch): bool {
+    while (!batch.isFull() && this.waiting.shift(this.request)) {
       counters.mark();
-      if (this.isAcceptable() && this.takeBody()) {
+      const refusal = this.takeBody();
+      batch.spend(this.body.unpacked);
+      if (!refusal) {
         this.hasRequest = true;
+        this.isContinued = false;
         return true;
       }
+      this.refuse(this.request.id, refusal);
     }
     return false;
   }
 
-  /** Refuses at once what is not a POST of JSON to our path. */
-  private isAcceptable(): bool {
+  private takeBody(): Refusal | null {
     const request = this.request;
-    const space = memory.data(TEXT_SIZE);
-    const pathLength = host.httpPath(request.id, space, TEXT_SIZE);
-    if (pathLength > TEXT_SIZE || !this.path.equals(space, pathLength)) {
-      this.refuse(404, 'no such path; audit events go to the path in open_params\n');
-      return false;
-    }
-    if (request.method != HttpMethod.Post) {
-      this.refuse(405, 'method not allowed; audit events come by POST\n');
-      return false;
-    }
-    const type = header(request.id, CONTENT_TYPE, space);
-    if (type < i32(JSON_TYPE.length) || !containsIgnoringCase(space, type, JSON_TYPE)) {
-      this.refuse(415, 'wrong Content-Type; it must be application/json\n');
-      return false;
-    }
-    const encoding = header(request.id, CONTENT_ENCODING, space);
-    if (encoding >= 0 && !IDENTITY.equals(space, encoding)) {
-      this.refuse(415, 'a Content-Encoding is not supported\n');
-      return false;
-    }
-    return true;
-  }
-
-  private takeBody(): bool {
-    const length = this.request.bodyLength;
-    const id = this.request.id;
+    const id = request.id;
     if (id == this.trappedRequest && (this.trapped & WHOLE_PAYLOAD) != 0) {
       counters.drop(Counter.DroppedTrap);
-      this.refuse(413, 'the body is too large to be read\n');
-      return false;
+      counters.commitMarked();
+      return TRAPPED;
     }
     // When this traps, there is no memory for the body: the next instance refuses it.
     survivor.second = id;
     survivor.suspect = WHOLE_PAYLOAD;
-    this.body.shrink(KEEP_BODY);
-    const address = this.body.reserve(length + PADDING);
+    const isGzip = (request.tag & GZIP_TAG) != 0;
+    const refusal = this.body.take(id, request.bodyLength, isGzip, this.maxBody);
     survivor.suspect = 0;
-    if (host.httpBody(id, address, length) != length) {
-      this.refuse(503, 'the body could not be read; send it again\n');
-      return false;
-    }
-    memory.fill(address + length, 0, PADDING);
-    counters.add(Counter.BytesReceived, length);
-    this.isPart = id == this.partRequest;
-    this.payload.begin(address, length);
-    if (this.isPart) {
-      this.payload.restore();
-      this.partRequest = 0;
-    }
+    if (refusal) return refusal;
+    counters.add(Counter.BytesReceived, this.body.length);
+    this.payload.cluster = this.routes.clusterOf(i32(request.tag & ~GZIP_TAG));
+    this.payload.begin(this.body.address, this.body.length);
+    this.isPart = id == this.resumedRequest;
+    if (this.isPart) this.payload.restore();
+    this.resumedRequest = 0;
     if (id == this.trappedRequest) this.payload.dropTrapped(this.trapped);
-    return true;
+    return null;
   }
 
   /**
@@ -183,16 +314,25 @@ export class Webhook extends Source {
   private finish(batch: Batch): void {
     this.hasRequest = false;
     const payload = this.payload;
+    const id = this.request.id;
     if (payload.good > 0 || this.isPart) {
-      if (batch.count > 0) this.finished[this.finishedCount++] = this.request.id;
-      else this.acknowledge(this.request.id, true);
+      if (batch.count == 0) {
+        // Falco has finished all of it: its events, and the first copies of those that came again.
+        this.acknowledge(id, true);
+        counters.commitMarked();
+      } else {
+        this.finished[this.finishedCount++] = id;
+        // So that what a kill makes come again is one batch or one request, not both.
+        if (this.isContinued || this.isPart) batch.end();
+      }
       return;
     }
-    if (payload.faults.count == 0) {
-      this.refuse(400, 'bad request: the body holds no audit event\n');
+    counters.commitMarked();
+    const faults = payload.faults;
+    if (faults.count == 0) {
+      this.refuse(id, NO_EVENT);
     } else {
-      const faults = payload.faults;
-      this.refuse(faults.tooLarge == faults.count ? 413 : 400, 'bad request: ' + faults.first + '\n');
+      this.refuseWith(id, faults.tooLarge == faults.count ? 413 : 400, 'bad request: ' + faults.first);
     }
   }
 
@@ -202,24 +342,26 @@ export class Webhook extends Source {
     counters.add(Counter.HttpAnswers2xx, 1);
   }
 
-  /** Answers at once; what was counted of the request is committed, because no trap makes it come again. */
-  private refuse(status: i32, text: string): void {
+  /** Answers at once. No trap makes the request come again, so it is counted at once, too. */
+  private refuse(request: u32, refusal: Refusal): void {
+    const answer = refusal.answer;
+    host.httpAnswer(request, refusal.status, answer.address, answer.length, 1);
+    noteRefusal(refusal.status, refusal.reason, refusal.text);
+  }
+
+  private refuseWith(request: u32, status: i32, text: string): void {
     countText();
-    const bytes = String.UTF8.encode(text);
-    host.httpAnswer(this.request.id, status, changetype<usize>(bytes), bytes.byteLength, 1);
-    counters.add(status < 500 ? Counter.HttpAnswers4xx : Counter.HttpAnswers5xx, 1);
-    counters.commitMarked();
-    const reason = reasonOf(status);
-    if (!mayLog(reason)) return;
-    const message = 'refused a webhook request with ' + status.toString() + ': ' + text.trimEnd();
-    logLimited(reason, Severity.Notice, message);
+    const bytes = String.UTF8.encode(text + '\n');
+    host.httpAnswer(request, status, changetype<usize>(bytes), bytes.byteLength, 1);
+    noteRefusal(status, Reason.Request, text);
   }
 
   handOver(): void {
     if (this.hasRequest) {
       survivor.first = this.request.id;
       this.payload.save();
-    } else if (this.partRequest == 0) {
+      this.isContinued = true;
+    } else if (this.resumedRequest == 0) {
       survivor.first = 0;
     }
     for (let i = 0; i < this.finishedCount; i++) this.acknowledge(this.finished[i], false);
@@ -233,41 +375,21 @@ export class Webhook extends Source {
   close(): void {
     if (this.server > 0) host.httpClose(this.server);
     this.server = 0;
+    this.access.close();
     this.body.free();
+    this.waiting.free();
+    this.window.free();
+    counters.set(Counter.HttpConnections, 0);
+    counters.set(Counter.HttpHeldBytes, 0);
   }
 }
 
-/** One limit for each status: a misspelt path must not hide a wrong content type. */
-function reasonOf(status: i32): Reason {
-  switch (status) {
-    case 404:
-      return Reason.NotFound;
-    case 405:
-      return Reason.BadMethod;
-    case 415:
-      return Reason.BadType;
-    default:
-      return Reason.Request;
-  }
-}
-
-/** Copies a header's value to `space`; its length, or -1 when it is absent or too long. */
-function header(request: i32, name: Name, space: usize): i32 {
-  const length = host.httpHeader(request, name.address, name.length, space, TEXT_SIZE);
-  return length <= TEXT_SIZE ? length : -1;
-}
-
-function containsIgnoringCase(text: usize, length: i32, word: Name): bool {
-  for (let at = 0; at + i32(word.length) <= length; at++) {
-    let same = true;
-    for (let i: u32 = 0; i < word.length && same; i++) {
-      same = asciiLower(load<u8>(text + at + i)) == load<u8>(word.address + i);
-    }
-    if (same) return true;
-  }
-  return false;
-}
-
-function asciiLower(byte: u8): u8 {
-  return byte - 0x41 < 26 ? byte | 0x20 : byte;
+function noteRefusal(status: i32, reason: Reason, text: string): void {
+  counters.addAtOnce(status < 500 ? Counter.HttpAnswers4xx : Counter.HttpAnswers5xx, 1);
+  if (status == 401 || status == 403) counters.addAtOnce(Counter.HttpRefusedAccess, 1);
+  else if (status == 413) counters.addAtOnce(Counter.HttpRefusedTooLarge, 1);
+  else if (status == 429) counters.addAtOnce(Counter.HttpRefusedNoRoom, 1);
+  if (!mayLog(reason)) return;
+  const severity = reason == Reason.NoRoom ? Severity.Warning : Severity.Notice;
+  logLimited(reason, severity, 'refused a webhook request with ' + status.toString() + ': ' + text);
 }

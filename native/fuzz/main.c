@@ -55,7 +55,7 @@ static uint64_t number_of(const char *text) {
 /** Reads options; the rest are files of seeds. */
 static settings read_arguments(int argc, char **argv, corpus *seeds) {
     settings s = {
-        .config = "{}", .seed = 1, .iterations = UINT64_MAX, .seconds = UINT64_MAX, .limit = 262144};
+        .config = "{}", .seed = 1, .iterations = UINT64_MAX, .seconds = UINT64_MAX, .limit = 4194304};
     const struct {
         const char *name;
         const char **text;

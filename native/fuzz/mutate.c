@@ -211,6 +211,9 @@ void mutate_bytes(mutator *m, bytes *text, size_t times) {
             break;
         default:
             text->len = at;
+            if (prng_one_in(r, 4)) {
+                bytes_add_text(text, "[Truncated...]"); // as EKS cuts
+            }
         }
     }
 }

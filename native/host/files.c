@@ -53,6 +53,15 @@ u32 w2c_host_fileRead(struct w2c_host *host, u32 file, u32 out, u32 capacity) {
     return count < 0 ? negative(errno) : (u32)count;
 }
 
+u32 w2c_host_fileReadAt(struct w2c_host *host, u32 file, u64 offset, u32 out, u32 capacity) {
+    int fd = host_handle(host, file, HANDLE_FILE)->fd;
+    ssize_t count;
+    do {
+        count = pread(fd, host_bytes(host, out, capacity), capacity, (off_t)offset);
+    } while (count < 0 && errno == EINTR);
+    return count < 0 ? negative(errno) : (u32)count;
+}
+
 u32 w2c_host_fileSeek(struct w2c_host *host, u32 file, u64 offset) {
     int fd = host_handle(host, file, HANDLE_FILE)->fd;
     return lseek(fd, (off_t)offset, SEEK_SET) < 0 ? negative(errno) : 0;

@@ -57,9 +57,7 @@ struct event_base *host_loop(struct w2c_host *host) {
     return host->loop;
 }
 
-_Thread_local struct w2c_host *host_in_loop;
-
-// Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: libevent writes without
+// Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: OpenSSL writes without
 // MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it
 // is left alone.
 void host_run_loop(struct w2c_host *host, bool wait) {
@@ -68,11 +66,9 @@ void host_run_loop(struct w2c_host *host, bool wait) {
     sigaddset(&pipe, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    host_in_loop = host;
     // ONCE as well: without it, NONBLOCK goes on for as long as anything is ready, which a client can make
     // for ever.
     event_base_loop(host->loop, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    host_in_loop = NULL;
     if (!sigismember(&pending, SIGPIPE)) {
         const struct timespec none = {0, 0};
         sigtimedwait(&pipe, NULL, &none);
@@ -83,6 +79,7 @@ void host_run_loop(struct w2c_host *host, bool wait) {
 static void close_handle(struct handle *handle) {
     switch (handle->kind) {
     case HANDLE_FILE:
+    case HANDLE_STATE:
         close(handle->fd);
         break;
     case HANDLE_DIRECTORY:
@@ -91,8 +88,14 @@ static void close_handle(struct handle *handle) {
     case HANDLE_INFLATE:
         inflate_free(handle->object);
         break;
+    case HANDLE_TLS:
+        tls_free(handle->object);
+        break;
     case HANDLE_HTTP_SERVER:
         http_server_free(handle->object);
+        break;
+    case HANDLE_WATCH:
+        watch_free(handle->object);
         break;
     case HANDLE_FREE:
         break;
@@ -125,4 +128,18 @@ void host_logf(struct w2c_host *host, int severity, const char *format, ...) {
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     host->log(host->log_context, severity, message);
+}
+
+void host_problem(struct w2c_host *host, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(host->problem, sizeof(host->problem), format, arguments);
+    va_end(arguments);
+}
+
+uint32_t host_copy_text(struct w2c_host *host, const char *text, size_t length, uint32_t out,
+                        uint32_t capacity) {
+    if (length > 0)
+        memcpy(host_bytes(host, out, capacity), text, length < capacity ? length : capacity);
+    return (uint32_t)length;
 }

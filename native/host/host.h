@@ -10,10 +10,19 @@
 
 #include "wasm-rt.h"
 
-// Open files, directories, gzip streams and servers at once.
-#define HOST_MAX_HANDLES 64
+// Open files, directories, gzip streams, state files, watches, TLS contexts and servers at once.
+#define HOST_MAX_HANDLES 128
 
-enum handle_kind { HANDLE_FREE, HANDLE_FILE, HANDLE_DIRECTORY, HANDLE_INFLATE, HANDLE_HTTP_SERVER };
+enum handle_kind {
+    HANDLE_FREE,
+    HANDLE_FILE,
+    HANDLE_DIRECTORY,
+    HANDLE_INFLATE,
+    HANDLE_TLS,
+    HANDLE_HTTP_SERVER,
+    HANDLE_STATE,
+    HANDLE_WATCH
+};
 
 struct handle {
     enum handle_kind kind;
@@ -34,8 +43,11 @@ struct w2c_host {
     void *log_context;
     // Made when first needed.
     struct event_base *loop;
-    // Complete requests that were not offered to the WASM yet: what wait waits for.
+    // What was not offered to the WASM yet, and watches with changes that were not taken: what wait is for.
     unsigned waiting;
+    uint32_t last_request;
+    // Why the last tlsOpen or httpListen failed.
+    char problem[512];
     struct handle handles[HOST_MAX_HANDLES];
 };
 
@@ -59,16 +71,22 @@ struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_k
 // The event loop, or NULL when there is no memory for it.
 struct event_base *host_loop(struct w2c_host *host);
 
-// Whose loop runs in this thread, or NULL: for libevent's callbacks that have no room for a context of ours.
-extern _Thread_local struct w2c_host *host_in_loop;
-
 // One turn of the loop, which exists: does what is due, and with `wait` waits for that first.
 void host_run_loop(struct w2c_host *host, bool wait);
 
-// In http_server.c and inflate.c.
+// In http_server.c, tls.c, inflate.c and watch.c.
 void http_server_free(void *server);
 void http_server_after_trap(struct w2c_host *host, void *server);
+void tls_free(void *tls);
 void inflate_free(void *stream);
+void watch_free(void *watch);
+
+// Keeps a sentence for problemText.
+void host_problem(struct w2c_host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Copies a text to the WASM, as much as fits; its whole length.
+uint32_t host_copy_text(struct w2c_host *host, const char *text, size_t length, uint32_t out,
+                        uint32_t capacity);
 
 void host_logf(struct w2c_host *host, int severity, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log, clocks, the wait of the event loop.
+// Log, clocks, randomness, the wait of the event loop.
+#include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +54,21 @@ u32 w2c_host_errorText(struct w2c_host *host, u32 number, u32 out, u32 capacity)
     size_t length = strnlen(text, capacity);
     memcpy(host_bytes(host, out, capacity), text, length);
     return (u32)length;
+}
+
+u32 w2c_host_problemText(struct w2c_host *host, u32 out, u32 capacity) {
+    size_t length = strnlen(host->problem, capacity);
+    return host_copy_text(host, host->problem, length, out, capacity);
+}
+
+void w2c_host_randomBytes(struct w2c_host *host, u32 out, u32 length) {
+    uint8_t *bytes = host_bytes(host, out, length);
+    for (u32 done = 0; done < length;) {
+        ssize_t count = getrandom(bytes + done, length - done, 0);
+        if (count < 0 && errno != EINTR)
+            abort(); // predictable numbers would be worse; Linux has no such failure since 3.17
+        done += count > 0 ? (u32)count : 0;
+    }
 }
 
 static void do_nothing(evutil_socket_t fd, short events, void *context) {

@@ -15,20 +15,27 @@ namespace {
 constexpr int exit_failure = 1;
 constexpr int exit_usage = 2;
 
-volatile sig_atomic_t stop_signal = 0;
+sinsp_host::requests requested;
 
-void on_signal(int number) {
-    stop_signal = number;
+void on_stop(int number) {
+    requested.stop = number;
+}
+
+void on_metrics(int) {
+    requested.metrics = 1;
 }
 
 /** The first signal asks for an end between two events; a second one ends even a plugin that hangs. */
 void install_signal_handlers() {
     struct sigaction action = {};
-    action.sa_handler = on_signal;
+    action.sa_handler = on_stop;
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    action.sa_handler = on_metrics;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGUSR1, &action, nullptr);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -44,7 +51,7 @@ int run(const sinsp_host::options &options) {
     }
     install_signal_handlers();
     session.open();
-    session.run(stop_signal);
+    session.run(requested);
     return 0;
 }
 

@@ -119,7 +119,8 @@ and prints JSON lines on stdout: one per alert, then {"summary": …}. Messages 
   --fields LIST      print these fields of every event instead, as {"num", "time", "fields"}; lists become
                      arrays, a field without a value null
   --max-events N     stop after N events
-  --metrics          print {"metrics": …}, the plugin's counters, before the summary
+  --metrics          print {"metrics": …, "prometheus": "…"} before the summary, and on SIGUSR1: the plugin's
+                     metrics by name, and in the text form of Prometheus
   --progress         print {"progress": …} at most once a second
   --parse-only       compile the rules, read no event; works without --plugin on libsinsp's own fields
   --log-level NAME   least severity of messages: fatal … trace (default info)

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include <libsinsp/metrics_collector.h>
 #include <libsinsp/plugin.h>
 
 #include "log.h"
@@ -106,9 +107,9 @@ void session::open() {
     }
 }
 
-void session::run(const volatile sig_atomic_t &stop) {
+void session::run(requests &requested) {
     const auto start = std::chrono::steady_clock::now();
-    const char *reason = read_events(stop);
+    const char *reason = read_events(requested);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (m_options.progress) {
         report_progress();
@@ -121,8 +122,8 @@ void session::run(const volatile sig_atomic_t &stop) {
 }
 
 /** @return why reading ended */
-const char *session::read_events(const volatile sig_atomic_t &stop) {
-    while (stop == 0) {
+const char *session::read_events(requests &requested) {
+    while (requested.stop == 0) {
         if (m_output.broken()) {
             return "reader gone";
         }
@@ -143,6 +144,11 @@ const char *session::read_events(const volatile sig_atomic_t &stop) {
         default:
             throw host_error("plugin " + m_plugin->name() +
                              " failed while reading: " + m_inspector.getlasterr());
+        }
+        if (m_options.metrics && requested.metrics != 0) {
+            requested.metrics = 0;
+            append_metrics();
+            m_output.flush();
         }
         if (m_options.max_events != 0 && m_events >= m_options.max_events) {
             return "max events";
@@ -186,7 +192,19 @@ void session::append_metrics() {
         append_json_string(out, metric.name);
         out += ':' + metric_value(metric);
     }
-    out += "}}\n";
+    out += "},\"prometheus\":";
+    append_json_string(out, prometheus_text());
+    out += "}\n";
+}
+
+std::string session::prometheus_text() const {
+    const libs::metrics::prometheus_metrics_converter converter;
+    std::string text;
+    for (const metrics_v2 &metric : m_plugin->get_metrics()) {
+        // The name's parts are those that Falco gives for a plugin's metrics.
+        text += converter.convert_metric_to_text_prometheus(metric, "falcosecurity", "plugins");
+    }
+    return text;
 }
 
 void session::append_summary(const char *reason, double seconds) {

@@ -22,6 +22,12 @@ class host_error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/** What signals have asked for and nobody has done yet. */
+struct requests {
+    volatile sig_atomic_t stop = 0;
+    volatile sig_atomic_t metrics = 0;
+};
+
 /** One inspector with one plugin, from loading to the summary. */
 class session {
   public:
@@ -41,20 +47,22 @@ class session {
     void open();
 
     /**
-     * Reads events until the source ends, --max-events is reached, the reader of stdout is gone, or `stop`
-     * becomes something else than zero; then prints metrics and summary. Throws host_error if the source
-     * fails.
+     * Reads events until the source ends, --max-events is reached, the reader of stdout is gone, or
+     * `requested.stop` becomes something else than zero; then prints metrics and summary. Prints metrics also
+     * when `requested.metrics` is set. Throws host_error if the source fails.
      */
-    void run(const volatile sig_atomic_t &stop);
+    void run(requests &requested);
 
     /** Prints how many rules were compiled, for --parse-only. */
     void report_parsed();
 
   private:
-    const char *read_events(const volatile sig_atomic_t &stop);
+    const char *read_events(requests &requested);
     void take_event(sinsp_evt &event);
     void report_progress();
     void append_metrics();
+    /** The metrics as Falco's Prometheus endpoint shows them. */
+    std::string prometheus_text() const;
     void append_summary(const char *reason, double seconds);
 
     const options &m_options;

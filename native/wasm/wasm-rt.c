@@ -33,7 +33,7 @@ wasm_rt_trap_t wasm_rt_try(void (*call)(void *), void *context) {
 
 _Noreturn void wasm_rt_trap(wasm_rt_trap_t code) {
     if (innermost == NULL)
-        abort(); // only a call outside wasm_rt_try could come here; plugin.c makes none
+        abort(); // only a call outside wasm_rt_try could come here; runtime.c makes none
     longjmp(innermost->environment, (int)code);
 }
 

@@ -215,6 +215,20 @@ export class PrivateApt {
   }
 
   /**
+   * Download one binary package without what it depends on; apt verifies it.
+   *
+   * @param {string} name
+   * @returns {Promise<string>} the folder that has the .deb file
+   * @throws {UserError}
+   */
+  async downloadAlone(name) {
+    const folder = join(this.folder, 'alone');
+    mkdirSync(folder, { recursive: true });
+    this.#check(await this.#aptGet(['download', name], folder), name);
+    return folder;
+  }
+
+  /**
    * Download a source package; apt verifies every file.
    *
    * @param {string} name

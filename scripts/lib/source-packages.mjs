@@ -86,7 +86,8 @@ const libevent = {
         '--disable-shared',
         '--enable-static',
         '--with-pic',
-        '--enable-openssl',
+        // Loop and listener alone are used; TLS and HTTP are not libevent's here.
+        '--disable-openssl',
         '--disable-samples',
         '--disable-libevent-regress',
         '--disable-debug-mode',
@@ -105,9 +106,9 @@ const libevent = {
     },
     { what: 'install libevent', argv: ['make', 'install', `DESTDIR=${stage}`, ...noRegeneration] },
   ],
-  archives: ['libevent_openssl.a', 'libevent_extra.a', 'libevent_core.a'],
-  headers: ['event2/event.h', 'event2/http.h', 'event2/bufferevent_ssl.h'],
-  links: ['libssl.a', 'libcrypto.a'],
+  archives: ['libevent_core.a'],
+  headers: ['event2/event.h'],
+  links: [],
 };
 
 /** Every library that comes from source, in the order in which they are built. */

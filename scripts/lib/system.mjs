@@ -12,7 +12,8 @@ import { ask, run } from './run.mjs';
  * @typedef {object} Requirement
  * @property {string} name as a person would call it
  * @property {string} package Debian's package that brings it
- * @property {'tool' | 'library' | 'keyring' | 'optional'} kind `optional`: only tests want it
+ * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e'} kind `optional`: tests want it, and do
+ *   without; `test` and `e2e`: those tests need it
  * @property {string} [command] program on the PATH
  * @property {string[]} [files] one of them has to exist
  */
@@ -32,6 +33,20 @@ export const requirements = [
   { name: 'strip', package: 'binutils', kind: 'tool', command: 'strip' },
   { name: 'dpkg-source', package: 'dpkg-dev', kind: 'tool', command: 'dpkg-source' },
   { name: 'jq', package: 'jq', kind: 'optional', command: 'jq' },
+  { name: 'openssl', package: 'openssl', kind: 'test', command: 'openssl' },
+  { name: 'curl', package: 'curl', kind: 'test', command: 'curl' },
+  {
+    name: 'Go (for a client that is kube-apiserver’s own code)',
+    package: 'golang-go',
+    kind: 'e2e',
+    command: 'go',
+  },
+  {
+    name: 'the authorities’ certificates (for Go’s modules)',
+    package: 'ca-certificates',
+    kind: 'e2e',
+    files: ['/etc/ssl/certs/ca-certificates.crt'],
+  },
   { name: 'the C library’s headers', package: 'libc6-dev', kind: 'library', files: header('stdio.h') },
   { name: 'OpenSSL’s headers', package: 'libssl-dev', kind: 'library', files: header('openssl/ssl.h') },
   { name: 'libssl.a', package: 'libssl-dev', kind: 'library', files: archive('libssl.a') },

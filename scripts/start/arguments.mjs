@@ -131,7 +131,7 @@ function readConfig(text) {
     throw new UserError(`--config is not JSON: ${/** @type {Error} */ (error).message}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UserError(`--config has to be a JSON object such as '{"maxEventSize": 262144}'`);
+    throw new UserError(`--config has to be a JSON object such as '{"maxEventSize": 1048576}'`);
   }
   return JSON.stringify(value);
 }

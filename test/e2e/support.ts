@@ -1,139 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real libsinsp host that serves the webhook, and clients that behave as kube-apiserver does.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+// What the long tests share: a real libsinsp host that serves the webhook, and clients that behave as kube-apiserver
+// does. The parts lie in scripts/soak, because the soak uses them too.
 import { onTestFinished } from 'vitest';
+import { Authority, type Pair } from '../../scripts/soak/certificates.mjs';
+import { ApiServer, type Target } from '../../scripts/soak/client.mjs';
+import type { Tally } from '../../scripts/soak/events.mjs';
+import { LibsinspHost, freePort, type HostOptions } from '../../scripts/soak/host.mjs';
 import { Workspace } from '../support/workspace.ts';
-import { hostCommand, pluginPath } from '../host/support.ts';
 
-const PATH = '/k8s-audit';
+export { freePort };
+
+export const PATH = '/k8s-audit';
+export const MEBIBYTE = 1 << 20;
 
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** A port that nothing listens on, below the range that the system gives to clients. */
-export async function freePort(): Promise<number> {
-  for (let port = 21_000 + (process.pid % 5000); port < 30_000; port++) {
-    const server = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-  throw new Error('no free port from 21000 to 30000');
+/** Waits until something holds. The test's own time-out ends it if it never does. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(5);
 }
 
-/** The host: it prints each event's auditID to a file, unbuffered, and may be killed and started again. */
-export class WebhookHost {
-  private readonly workspace = new Workspace();
-  private child: ChildProcess | undefined;
-
-  constructor(readonly port: number) {
-    onTestFinished(() => void this.child?.kill('SIGKILL'));
-  }
-
-  private get output(): string {
-    return join(this.workspace.path, 'events.jsonl');
-  }
-
-  /** Starts it; it listens when this is done. */
-  async start(): Promise<void> {
-    const [program = '', ...first] = hostCommand();
-    const url = `http://127.0.0.1:${this.port}${PATH}`;
-    const args = [...first, '--plugin', pluginPath(), '--open', url, '--fields', 'ka.auditid'];
-    const output = openSync(this.output, 'a');
-    const child = spawn(program, args, { stdio: ['ignore', output, 'pipe'] });
-    closeSync(output);
-    this.child = child;
-    let messages = '';
-    await new Promise<void>((resolve, reject) => {
-      child.stderr?.on('data', (part) => {
-        messages += part;
-        if (messages.includes('listening for audit events')) resolve();
-      });
-      child.once('exit', () => reject(new Error(`the host ended: ${messages}`)));
-    });
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child?.kill(signal);
-  }
-
-  /** Ends it and waits until it is gone. */
-  async end(signal: NodeJS.Signals): Promise<void> {
-    const { child } = this;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`the host is gone already: ${child?.exitCode} ${child?.signalCode}`);
-    }
-    const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    await gone;
-  }
-
-  /** The auditIDs printed so far, in order. A line that a kill has cut is left out. */
-  printed(): string[] {
-    const text = readFileSync(this.output, 'utf8');
-    return [...text.matchAll(/"ka\.auditid":"([^"]+)"\}\}$/gm)].map((match) => match[1] ?? '');
-  }
+/** A host that is ended with its test. */
+export function makeHost(options: HostOptions): LibsinspHost {
+  const host = new LibsinspHost(options);
+  onTestFinished(() => host.abandon());
+  return host;
 }
 
-/** One kube-apiserver: a kept connection, one request at a time, each sent again until it is answered 200. */
-export class ApiServer {
-  readonly acknowledged: string[] = [];
-  retries = 0;
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+/** A client whose connection is closed with its test. */
+export function makeClient(stream: string, list: number, target: Target, keepAlive = true): ApiServer {
+  const client = new ApiServer(stream, list, target, keepAlive);
+  onTestFinished(() => client.close());
+  return client;
+}
 
-  constructor(readonly port: number) {
-    onTestFinished(() => this.agent.destroy());
-  }
+/** A webhook with TLS that wants client certificates, and who may come. */
+export interface SecureWebhook {
+  workspace: Workspace;
+  authority: Authority;
+  server: Pair;
+  /** As kube-apiserver comes: with a certificate of the authority. */
+  target: Required<Target>;
+  config: Record<string, unknown>;
+  open: string;
+  port: number;
+}
 
-  /** Sends an EventList until it is acknowledged, or `isOver` says so. */
-  async send(ids: readonly string[], isOver: () => boolean = () => false): Promise<void> {
-    const items = ids.map((auditID) => ({
-      kind: 'Event',
-      auditID,
-      stage: 'ResponseComplete',
-      verb: 'get',
-      stageTimestamp: '2024-05-01T12:00:00.000000Z',
-      user: { username: 'system:serviceaccount:default:default', groups: ['system:authenticated'] },
-      objectRef: { resource: 'pods', namespace: 'default', name: auditID },
-    }));
-    const body = JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items });
-    while (!isOver()) {
-      const status = await this.post(body).catch(() => 0);
-      if (status === 200) {
-        this.acknowledged.push(...ids);
-        return;
-      }
-      if (status >= 400 && status < 500 && status !== 429) throw new Error(`the webhook answered ${status}`);
-      this.retries++;
-      await sleep(20);
-    }
-  }
-
-  private post(body: string): Promise<number> {
-    const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
-    const options = {
-      host: '127.0.0.1',
-      port: this.port,
+/** Makes certificates, and says how to open a webhook with them. Call inside a test. */
+export async function secureWebhook(): Promise<SecureWebhook> {
+  const workspace = new Workspace();
+  const authority = new Authority(workspace.at('authority'), 'test authority');
+  const server = authority.issue('server', 'localhost');
+  const client = authority.issue('client', 'kube-apiserver');
+  const port = await freePort();
+  return {
+    workspace,
+    authority,
+    server,
+    port,
+    target: {
+      port,
       path: PATH,
-      method: 'POST',
-      agent: this.agent,
-      headers,
-    };
-    return new Promise((resolve, reject) => {
-      const sent = request(options, (response) => {
-        response.resume();
-        response.on('error', reject);
-        response.on('end', () => resolve(response.statusCode ?? 0));
-      });
-      sent.on('error', reject);
-      sent.end(body);
-    });
-  }
+      tls: { ca: authority.pair.certificate, cert: client.certificate, key: client.key },
+    },
+    config: {
+      sslCertificate: server.certificateFile,
+      sslKey: server.keyFile,
+      clientCa: authority.pair.certificateFile,
+    },
+    open: `https://127.0.0.1:${port}${PATH}`,
+  };
+}
+
+/** Events that were acknowledged and not delivered: the first hundred of each client. */
+export function lostEvents(clients: readonly ApiServer[], delivered: Tally): string[] {
+  return clients.flatMap(({ acknowledged }) => acknowledged.missingFrom(delivered));
+}
+
+export function totalAcknowledged(clients: readonly ApiServer[]): number {
+  return clients.reduce((sum, { acknowledged }) => sum + acknowledged.total, 0);
 }

@@ -278,12 +278,18 @@ describe('values that are no UTF-8', () => {
   });
 });
 
+/** The metrics of a fixture that has read one event. */
+const metricsLine = {
+  metrics: { 'fixture.events': 1, 'fixture.load': 0.5 },
+  prometheus: expect.stringMatching(/^falcosecurity_plugins_fixture_events_total 1$/m),
+};
+
 describe('metrics, progress and messages', () => {
   it('are printed on demand', () => {
     const run = runRules('abc', [], '--metrics', '--progress');
     expect(run.others).toEqual([
       { progress: { percent: 100, text: '3 of 3 bytes', events: 1, alerts: 0 } },
-      { metrics: { 'fixture.events': 1, 'fixture.load': 0.5 } },
+      metricsLine,
     ]);
     expect(runRules('abc', []).others).toEqual([]);
   });
@@ -313,7 +319,7 @@ describe('a live source', () => {
     await expect(exit).resolves.toEqual([0, null]);
     const { alerts, others, summary } = sortLines(lines.join('\n'));
     expect(alerts.map(({ rule }) => rule)).toEqual(['any']);
-    expect(others).toEqual([{ metrics: { 'fixture.events': 1, 'fixture.load': 0.5 } }]);
+    expect(others).toEqual([metricsLine]);
     expect(summary).toMatchObject({ ended: 'signal', events: 1, alerts: 1 });
   });
 
@@ -324,6 +330,20 @@ describe('a live source', () => {
     expect(JSON.parse(line)).toMatchObject({ progress: { percent: 100, events: 1 } });
     child.kill('SIGTERM');
     await exit;
+  });
+
+  it('prints the metrics when SIGUSR1 asks for them, and goes on', async () => {
+    const child = startHost(['--plugin', plugin, '--open', 'wait:a', '--fields', 'fix.text', '--metrics']);
+    const exit = once(child, 'exit');
+    const printed = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    expect(JSON.parse((await printed.next()).value)).toMatchObject({ fields: { 'fix.text': 'a' } });
+    for (let i = 0; i < 2; i++) {
+      child.kill('SIGUSR1');
+      const { metrics } = JSON.parse((await printed.next()).value);
+      expect(metrics).toEqual({ 'fixture.events': 1, 'fixture.load': 0.5 });
+    }
+    child.kill('SIGTERM');
+    await expect(exit).resolves.toEqual([0, null]);
   });
 
   it('ends when nobody reads its output any more', async () => {

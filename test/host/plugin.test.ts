@@ -55,6 +55,29 @@ describe('the plugin, where it refuses something,', () => {
   });
 });
 
+describe("the plugin's metrics in Prometheus", () => {
+  const file = join(repositoryRoot, 'examples', 'attack.jsonl');
+  const run = runHost(['--plugin', pluginPath(), '--open', file, '--fields', 'ka.verb', '--metrics']);
+  const { prometheus } = run.others.find((line) => 'prometheus' in line) as { prometheus: string };
+
+  it('count what was read', () => {
+    expect(prometheus).toMatch(/^falcosecurity_plugins_k8saudit_ts_events_delivered_total 66$/m);
+  });
+
+  it('tell counters and gauges apart', () => {
+    expect(prometheus).toMatch(/^# TYPE falcosecurity_plugins_k8saudit_ts_http_answers_2xx_total counter$/m);
+    expect(prometheus).toMatch(/^# TYPE falcosecurity_plugins_k8saudit_ts_http_connections_total gauge$/m);
+  });
+
+  it('have the names that docs/metrics.md alerts on', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs', 'metrics.md'), 'utf8');
+    const alerted = [...text.matchAll(/\bfalcosecurity_plugins_\w+/g)].map(([name]) => name);
+    expect(alerted.length).toBeGreaterThan(12);
+    const shown = [...prometheus.matchAll(/^(\w+) /gm)].map(([, name]) => name);
+    expect(shown).toEqual(expect.arrayContaining(alerted));
+  });
+});
+
 const events = join(repositoryRoot, '..', 'shared', 'conformance', 'events.jsonl');
 const noEvents = !existsSync(events);
 if (noEvents) {

@@ -159,7 +159,11 @@ describe('npm start', { timeout }, () => {
         break;
       }
     }
-    const list = { kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items: [someEvent, someEvent] };
+    const list = {
+      kind: 'EventList',
+      apiVersion: 'audit.k8s.io/v1',
+      items: [someEvent, { ...someEvent, auditID: 'b' }],
+    };
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(list) });
     expect(answer.status).toBe(200);

@@ -149,7 +149,7 @@ describe('the fields', () => {
     const official = new Set(OFFICIAL);
     const ours = fields.map(notation);
     expect(ours.filter((field) => official.has(field)).sort()).toEqual([...OFFICIAL].sort());
-    expect(ours.filter((field) => !official.has(field))).toEqual(['ka.value[key]']);
+    expect(ours.filter((field) => !official.has(field))).toEqual(['ka.truncated', 'ka.value[key]']);
   });
 
   test('are all strings, with a description and different names', () => {
@@ -190,6 +190,8 @@ describe('the schema of init_config', () => {
       return { good: [minimum, maximum], bad: [minimum - 1, maximum + 1, minimum + 0.5, `${minimum}`, null] };
     }
     if (type === 'boolean') return { good: [true, false], bad: [0, 'true', null, []] };
+    if (type === 'array') return { good: [[], ['a', 'b']], bad: ['a', [1], [null], {}, [['a']]] };
+    if (type === 'object') return { good: [{}, { a: 'b' }], bad: ['a', [], { a: 1 }, { a: null }] };
     return { good: ['', 'text'], bad: [1, true, null, {}, []] };
   }
 
@@ -197,10 +199,11 @@ describe('the schema of init_config', () => {
     expect(schema.$schema).toBe('http://json-schema.org/draft-04/schema#');
     expect(schema.type).toEqual(['object', 'string']);
     expect(schema.additionalProperties).toBe(false);
-    const known = ['type', 'minimum', 'maximum', 'default', 'description'];
+    const known = ['type', 'minimum', 'maximum', 'items', 'additionalProperties', 'default', 'description'];
+    const types = ['integer', 'boolean', 'string', 'array', 'object'];
     for (const [name, property] of Object.entries(schema.properties)) {
       expect(known, name).toEqual(expect.arrayContaining(Object.keys(property)));
-      expect(['integer', 'boolean', 'string'], name).toContain(property.type);
+      expect(types, name).toContain(property.type);
       expect(property.description, name).not.toBe('');
       if (property.type !== 'integer') continue;
       expect(Number.isSafeInteger(property.minimum) && Number.isSafeInteger(property.maximum), name).toBe(

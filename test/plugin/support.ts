@@ -209,11 +209,12 @@ export function allFields(plugin: Plugin): string[] {
   });
 }
 
-/** Compiles driver.c and gives the program's path. */
-export function compileDriver(folder: string): string {
-  const output = join(folder, 'driver');
+/** Compiles driver.c, for a sanitized plugin with the sanitizers, and gives the program's path. */
+export function compileDriver(folder: string, sanitized = false): string {
+  const output = join(folder, sanitized ? 'driver-asan' : 'driver');
   const include = join(buildPaths().sysrootInclude, 'falcosecurity');
   const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-isystem', include];
+  if (sanitized) flags.push('-fsanitize=address,undefined', '-g');
   const source = join(repositoryRoot, 'test', 'plugin', 'driver.c');
   execFileSync('gcc', [...flags, '-o', output, source, '-ldl', '-lpthread']);
   return output;

@@ -29,6 +29,29 @@ function expectTrapsTold(state: PluginState, dropped: number): void {
   for (const error of errors) expect(error).toMatch(/^internal error while .*; recovered/);
 }
 
+describe('a cut or oversized event of 5 MB', () => {
+  const start = shortEvent('x').slice(0, -1);
+  const SHAPES: [name: string, text: string][] = [
+    ['one string', `${start},"requestObject":"${'y'.repeat(5_000_000)}`],
+    ['very many values', `${start},"requestObject":[${'1,'.repeat(2_500_000)}1`],
+    ['very many members', `${start},"requestObject":{"data":{${'"a":1,'.repeat(700_000)}"b":1`],
+    ['nested arrays', `${start},"requestObject":${'['.repeat(5_000_000)}`],
+  ];
+
+  test.each(SHAPES)('%s: is salvaged without a trap, and its neighbours come', (name, text) => {
+    const closed = `${text}${{ 'one string': '"', 'very many values': ']', 'very many members': '}}' }[name] ?? ''}}`;
+    const workspace = new Workspace();
+    const path = workspace.write(
+      'audit.log',
+      lines([shortEvent('a'), text, shortEvent('b'), closed, shortEvent('c')]),
+    );
+    const reader = open(path, {}, 'small');
+    expect(idsOf(reader.readToEnd())).toEqual(['a', 'x', 'b', 'x', 'c']);
+    expect(reader.metrics()).toMatchObject({ events_received: 5, events_delivered: 5, events_salvaged: 2 });
+    expect(metricsOf(reader.state).traps ?? 0).toBe(0);
+  });
+});
+
 describe('an event too large for the memory', () => {
   const texts = [shortEvent('a'), large('x'), shortEvent('b'), shortEvent('c'), huge('y'), shortEvent('d')];
 

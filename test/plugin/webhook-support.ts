@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients of the webhook: whole requests by node:http, and bare bytes by node:net.
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { Reader, init } from './support.ts';
+import { Reader, init, pluginFile } from './support.ts';
 
 export const PATH = '/k8s-audit';
 
@@ -11,9 +12,9 @@ export const PATH = '/k8s-audit';
 export class Webhook extends Reader {
   readonly port: number;
 
-  constructor(config?: string | object, variant: string = 'release', host = '127.0.0.1') {
+  constructor(config?: string | object, variant: string = 'release', host = '127.0.0.1', scheme = 'http') {
     const state = init(config, variant);
-    super(state, state.open(`http://${host}:0${PATH}`));
+    super(state, state.open(`${scheme}://${host}:0${PATH}`));
     this.port = loggedPort(state.logs.map(({ message }) => message));
   }
 
@@ -124,5 +125,75 @@ export class Client {
   /** The status of each answer so far. */
   get statuses(): number[] {
     return [...this.received.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map((match) => Number(match[1]));
+  }
+}
+
+export interface ServeOptions {
+  /** Shell commands in front of it. */
+  limits?: string;
+  variant?: string;
+  config?: object;
+  url?: string;
+  environment?: Record<string, string>;
+}
+
+/** A serving driver.c, a process of its own that hangs or dies if the plugin does. */
+export async function serveWith(driver: string, options: ServeOptions = {}): Promise<Served> {
+  const { limits = '', variant = 'release', config = {}, url = `http://127.0.0.1:0${PATH}` } = options;
+  const plugin = [driver, pluginFile(variant), JSON.stringify(config), 'serve', url];
+  const env = { ...process.env, ...options.environment };
+  const child = spawn('sh', ['-c', `${limits} exec "$@"`, 'sh', ...plugin], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env,
+  });
+  const served = new Served(child);
+  await served.until('the port', () => /listening .*\n/.test(served.output));
+  return served;
+}
+
+/** What a serving driver.c says. */
+export class Served {
+  output = '';
+  errors = '';
+  ended: string | undefined;
+
+  constructor(readonly process: ChildProcessWithoutNullStreams) {
+    process.stdout.on('data', (part) => (this.output += part));
+    process.stderr.on('data', (part) => (this.errors = (this.errors + part).slice(0, 10_000)));
+    process.on('exit', (code, signal) => (this.ended = signal ?? `status ${code}`));
+    onTestFinished(() => void process.kill('SIGKILL'));
+  }
+
+  get port(): number {
+    return loggedPort([this.output]);
+  }
+
+  get polls(): number {
+    return this.output.split('\npoll').length - 1;
+  }
+
+  async until(what: string, condition: () => boolean): Promise<void> {
+    for (let i = 0; !condition(); i++) {
+      if (i === 2000 || this.ended !== undefined) {
+        throw new Error(
+          `waited in vain for ${what}: ${this.ended ?? 'it runs'}; ${this.output.slice(-300)} ${this.errors}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Some calls of next_batch more. */
+  async polled(calls: number): Promise<void> {
+    const before = this.polls;
+    await this.until(`${calls} more calls`, () => this.polls >= before + calls);
+  }
+
+  /** Ends it and says how it went. */
+  async end(): Promise<string> {
+    this.process.stdin.end();
+    for (let i = 0; i < 1000 && this.ended === undefined; i++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    return this.ended ?? 'it hangs';
   }
 }

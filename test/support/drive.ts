@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls the plugin as Falco does, batch after batch, and recovers from traps as native/plugin.c does.
+// Calls the plugin as Falco does, batch after batch, and recovers from traps as native/runtime.c does.
 import { idsOf } from './events';
 import { type FakeRequest, Host, SimulatedTrap } from './host';
 import { type Event, Wasm } from './wasm';
 
 export const WEBHOOK = 'http://:9765/k8s-audit';
+/** So that a test may send one event many times. */
+export const EVERY_EVENT = '{"dedupeWindow": 0}';
 
 /** A plugin that listens. */
-export function webhook(config = '', host = new Host()): Wasm {
+export function webhook(config = EVERY_EVENT, host = new Host()): Wasm {
   return new Wasm(host).init(config).open(WEBHOOK);
 }
 
@@ -30,7 +32,7 @@ export function drain(wasm: Wasm): { events: Event[]; sizes: number[] } {
 }
 
 /** What becomes of one request body: the delivered ids, the answer after acknowledgement, the counters. */
-export function post(request: string | FakeRequest, config = '') {
+export function post(request: string | FakeRequest, config = EVERY_EVENT) {
   const wasm = webhook(config);
   const queued = wasm.host.send(typeof request === 'string' ? { body: request } : request);
   const { events, sizes } = drain(wasm);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // assembly/host.ts in Node, for the unit tests: the file system as it is, an HTTP server that tests fill by
 // hand, and a clock that tests may set.
+import * as crypto from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -17,6 +18,12 @@ export interface FakeRequest {
   method?: string;
   headers?: Record<string, string>;
   body: string | Buffer;
+  /** The body does not come before `complete`. */
+  isSlow?: boolean;
+  /** The body comes in chunks: its length is not announced. */
+  isChunked?: boolean;
+  /** The names in the client's checked certificate, a line each; without it there is no certificate. */
+  clientNames?: string;
 }
 
 /** What became of it. */
@@ -25,19 +32,75 @@ export interface FakeAnswer {
   text: string;
 }
 
-interface QueuedRequest {
+export interface QueuedRequest {
   id: number;
   request: FakeRequest;
   body: Buffer;
+  phase: number;
   taken: boolean;
+  maxBody: number;
+  tag: number;
   answer?: FakeAnswer;
   sent: boolean;
 }
+
+/** How the plugin listens. */
+export interface Listening {
+  address: string;
+  port: number;
+  /** Which certificate new connections get, and which client CA; without TLS undefined. */
+  tls: FakeTls | undefined;
+  maxConnections: number;
+  maxHead: number;
+  maxHeld: number;
+  headTime: number;
+  requestTime: number;
+  idleTime: number;
+  mode: number;
+}
+
+/** What tlsOpen made of the files of `fakeCertificate` and its like. */
+export interface FakeTls {
+  certificate: string;
+  expires: bigint;
+  clientCa: string | undefined;
+}
+
+/** What stands for PEM in the unit tests: tlsOpen of this host reads it. `ends` is in seconds of the fake clock. */
+export const fakeCertificate = (name: string, ends = 2_000_000_000): string =>
+  `certificate ${name} ${ends}\n`;
+export const fakeKey = (name: string): string => `key ${name}\n`;
+export const fakeCa = (name: string): string => `ca ${name}\n`;
+
+const NANOSECONDS = 1_000_000_000n;
+const PHASE = { head: 0, body: 1, tooLarge: 2, noRoom: 3 };
+const METHODS = ['GET', 'HEAD', 'POST'];
+const UNKNOWN_LENGTH = 0xffff_ffff;
+const KEEP_TLS = -1;
+
+/** The numbers of HttpStatus, in its order. */
+const STATUS = [
+  'connections',
+  'held',
+  'accepted',
+  'turnedAway',
+  'madeRoom',
+  'badRequests',
+  'headsTooLarge',
+  'timeouts',
+  'tlsFailures',
+  'acceptFailures',
+  'left',
+  'headsWithoutRoom',
+] as const;
+type FakeStatus = Record<(typeof STATUS)[number], number>;
+const noStatus = (): FakeStatus => Object.fromEntries(STATUS.map((name) => [name, 0])) as FakeStatus;
 
 /** A gzip stream: what came in, and how much of what is inflated from it was given out. */
 interface Gunzip {
   input: Buffer;
   given: number;
+  soFar?: { text: Buffer; damaged: boolean };
 }
 
 /** What a poisoned host throws in place of a trap inside the WASM. */
@@ -45,6 +108,9 @@ export class SimulatedTrap extends Error {}
 
 const errnoOf = (error: unknown): number => -((error as NodeJS.ErrnoException).errno ?? -5);
 const KIND = { other: 0, regular: 1, directory: 2 };
+
+/** State files that another process holds. */
+export const lockedStates = new Set<string>();
 
 /** The imports of module `host` over one instance's memory. */
 export class Host {
@@ -55,24 +121,61 @@ export class Host {
   /** Called by `wait`: what happens while the plugin waits. */
   onWait: (milliseconds: number) => void = () => {};
   readonly requests: QueuedRequest[] = [];
-  listening: { address: string; port: number; maxBody: number } | undefined;
+  listening: Listening | undefined;
+  /** What httpStatus tells next; what has happened is then 0 again. */
+  status = noStatus();
+  /** Bytes that there is room for in the server. */
+  room = Infinity;
+  /** What httpFailureText gives. */
+  failureText = '';
+  /** TLS handles that are open, by number. */
+  readonly tls = new Map<number, FakeTls>();
   /** Makes the next fileRead calls fail with this errno. */
   failReads: number | undefined;
   /** Makes fileOpen fail with this errno for the paths that end so. */
   readonly failOpens = new Map<string, number>();
   /**
-   * Reading the wall clock ends like a trap. The plugin asks for it while it takes in an event that carries no
-   * time, so such an event is one that cannot be read.
+   * Reading the wall clock while an event is read ends like a trap. The plugin asks for it there when an event
+   * carries no time, so such an event is one that cannot be read.
    */
   poisoned = false;
+  /** Whether the plugin is reading an event: set by Wasm. */
+  isReading: () => boolean = () => false;
   /** What `wait` was called with, in milliseconds. */
   readonly waits: number[] = [];
 
   private readonly files = new Map<number, { fd: number; position: number }>();
   private readonly directories = new Map<number, fs.Dir>();
   private readonly streams = new Map<number, Gunzip>();
+  private readonly states = new Map<number, number>();
+  /** Whether there is inotify: then what happens in folders is told by `changed` alone. */
+  canWatch = false;
+  /** The folders that are watched. */
+  readonly watched = new Set<string>();
+  private watching = false;
+  private hasChanged = false;
+  /** Makes stateWrite, stateSync or stateOpen fail with an errno. */
+  failState: { open?: number; write?: number; sync?: number } = {};
+  /** Called before each fileRead: what happens to the file while it is read. */
+  onRead: (() => void) | undefined;
+  /** The same for fileReadAt. */
+  onReadAt: (() => void) | undefined;
+  /** Calls of fileStat and dirOpen: what looking costs. */
+  looks = 0;
+  stateWrites = 0;
+  stateSyncs = 0;
+
+  /** Something has changed in a watched folder. */
+  changed(): void {
+    this.hasChanged = true;
+  }
+
   private nextHandle = 1;
   private nextRequest = 1;
+  private problem = '';
+  /** What was not offered yet. */
+  private readonly offers: QueuedRequest[] = [];
+  private readonly byId = new Map<number, QueuedRequest>();
 
   /** Puts a request into the server's queue; its answer appears in the returned object. */
   send(request: FakeRequest): QueuedRequest {
@@ -80,25 +183,45 @@ export class Host {
       id: this.nextRequest++,
       request,
       body: Buffer.from(request.body),
+      phase: PHASE.head,
       taken: false,
+      maxBody: 0,
+      tag: 0,
       sent: false,
     };
     this.requests.push(queued);
+    this.byId.set(queued.id, queued);
+    this.offers.push(queued);
     return queued;
+  }
+
+  /** Lets the body of a slow request come. */
+  complete(queued: QueuedRequest): void {
+    queued.request.isSlow = false;
+    if (queued.phase !== PHASE.head) this.offers.push(queued);
   }
 
   /** What native/host does after a trap: handles close, unanswered requests are offered again. */
   afterTrap(): void {
     for (const { fd } of this.files.values()) fs.closeSync(fd);
     for (const directory of this.directories.values()) directory.closeSync();
+    for (const fd of this.states.values()) fs.closeSync(fd);
     this.files.clear();
     this.directories.clear();
     this.streams.clear();
-    for (const request of this.requests) if (!request.answer) request.taken = false;
+    this.tls.clear();
+    this.states.clear();
+    this.watching = false;
+    this.watched.clear();
+    this.offers.length = 0;
+    const isOffered = ({ answer, phase, request }: QueuedRequest) =>
+      !answer && (phase === PHASE.head || !request.isSlow);
+    this.offers.push(...this.requests.filter(isOffered));
   }
 
   get openFiles(): number {
-    return this.files.size + this.directories.size + this.streams.size;
+    const handles = [this.files, this.directories, this.streams, this.states, this.tls];
+    return handles.reduce((sum, { size }) => sum + size, 0);
   }
 
   private bytes(at: number, length: number): Buffer {
@@ -140,7 +263,7 @@ export class Host {
   }
 
   private request(id: number): QueuedRequest {
-    const found = this.requests.find((request) => request.id === id);
+    const found = this.byId.get(id);
     if (!found) throw new Error(`no request ${id}`);
     return found;
   }
@@ -151,7 +274,7 @@ export class Host {
       this.logs.push({ severity, message: this.text(at, length) });
     },
     realtime: () => {
-      if (this.poisoned) throw new SimulatedTrap('trap');
+      if (this.poisoned && this.isReading()) throw new SimulatedTrap('trap');
       return this.now;
     },
     monotonic: () => this.now,
@@ -176,6 +299,7 @@ export class Host {
       this.attempt(() => {
         if (this.failReads) return -this.failReads;
         const file = this.files.get(handle)!;
+        this.onRead?.();
         const count = fs.readSync(file.fd, this.bytes(out, capacity), 0, capacity, file.position);
         file.position += count;
         return count;
@@ -185,7 +309,10 @@ export class Host {
       return 0;
     },
     fileStat: (at: number, length: number, out: number) =>
-      this.attempt(() => this.writeStat(fs.statSync(this.text(at, length), { bigint: true }), out)),
+      this.attempt(() => {
+        this.looks++;
+        return this.writeStat(fs.statSync(this.text(at, length), { bigint: true }), out);
+      }),
     fileStatOpen: (handle: number, out: number) =>
       this.attempt(() => this.writeStat(fs.fstatSync(this.files.get(handle)!.fd, { bigint: true }), out)),
     fileClose: (handle: number) => {
@@ -204,6 +331,71 @@ export class Host {
       this.directories.delete(handle);
     },
 
+    fileReadAt: (handle: number, offset: bigint, out: number, capacity: number) =>
+      this.attempt(() => {
+        if (this.failReads) return -this.failReads;
+        const { fd } = this.files.get(handle)!;
+        this.onReadAt?.();
+        return fs.readSync(fd, this.bytes(out, capacity), 0, capacity, Number(offset));
+      }),
+
+    stateOpen: (at: number, length: number, size: number) =>
+      this.attempt(() => {
+        if (this.failState.open) return -this.failState.open;
+        const name = this.text(at, length);
+        if (lockedStates.has(name)) return -os.constants.errno.EWOULDBLOCK;
+        if (!fs.existsSync(path.dirname(name))) fs.mkdirSync(path.dirname(name), { mode: 0o700 });
+        const { O_RDWR, O_CREAT, O_NOFOLLOW } = fs.constants;
+        const fd = fs.openSync(name, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+        if (fs.fstatSync(fd).size === 0) fs.writeSync(fd, Buffer.alloc(size), 0, size, 0);
+        return this.handle(this.states, fd);
+      }),
+    stateRead: (handle: number, offset: number, out: number, capacity: number) =>
+      this.attempt(() =>
+        fs.readSync(this.states.get(handle)!, this.bytes(out, capacity), 0, capacity, offset),
+      ),
+    stateWrite: (handle: number, offset: number, at: number, length: number) =>
+      this.attempt(() => {
+        const fd = this.states.get(handle)!;
+        if (this.failState.write) {
+          // As a full disk does: a part is written.
+          fs.writeSync(fd, this.bytes(at, length >> 1), 0, length >> 1, offset);
+          return -this.failState.write;
+        }
+        this.stateWrites++;
+        fs.writeSync(fd, this.bytes(at, length), 0, length, offset);
+        return 0;
+      }),
+    stateSync: () => {
+      if (this.failState.sync) return -this.failState.sync;
+      this.stateSyncs++;
+      return 0;
+    },
+    stateClose: (handle: number) => {
+      fs.closeSync(this.states.get(handle)!);
+      this.states.delete(handle);
+    },
+
+    watchOpen: () => {
+      if (!this.canWatch) return -os.constants.errno.ENOSYS;
+      this.watching = true;
+      return 1;
+    },
+    watchAdd: (_watch: number, at: number, length: number) => {
+      if (!fs.existsSync(this.text(at, length))) return -os.constants.errno.ENOENT;
+      this.watched.add(this.text(at, length));
+      return 0;
+    },
+    watchTake: () => {
+      const taken = this.watching && this.hasChanged;
+      this.hasChanged = false;
+      return taken ? 1 : 0;
+    },
+    watchClose: () => {
+      this.watching = false;
+      this.watched.clear();
+    },
+
     inflateOpen: () => this.handle(this.streams, { input: Buffer.alloc(0), given: 0 }),
     inflate: (
       handle: number,
@@ -218,25 +410,50 @@ export class Host {
       this.streams.delete(handle);
     },
 
-    httpListen: (at: number, length: number, port: number, maxBody: number) => {
-      if (port === 1) return -os.constants.errno.EACCES;
-      this.listening = { address: this.text(at, length), port: port || 40000, maxBody };
-      return 1;
+    randomBytes: (out: number, length: number) => {
+      crypto.randomFillSync(this.bytes(out, length));
     },
+
+    problemText: (out: number, capacity: number) => {
+      return Math.min(this.put(this.problem, out, capacity), capacity);
+    },
+    tlsOpen: (at: number) => this.tlsOpen(at),
+    tlsExpires: (tls: number) => this.tls.get(tls)!.expires,
+    tlsClose: (tls: number) => {
+      if (!this.tls.delete(tls)) throw new Error(`no TLS handle ${tls}`);
+    },
+
+    httpListen: (at: number) => this.httpListen(at),
     httpPort: () => this.listening!.port,
-    httpRefused: () => 0,
+    httpUseTls: (_server: number, tls: number) => {
+      this.listening!.tls = this.tls.get(tls)!;
+    },
     httpTake: (_server: number, out: number) => {
-      const next = this.requests.find((request) => !request.taken && !request.answer);
+      const next = this.offers.shift();
       if (!next) return 0;
       next.taken = true;
-      const view = new DataView(this.memory.buffer, out >>> 0, 12);
-      view.setUint32(0, next.id, true);
-      view.setUint32(4, (next.request.method ?? 'POST') === 'POST' ? 1 : 0, true);
-      view.setUint32(8, next.body.length, true);
+      const isUnknown = next.phase === PHASE.head && next.request.isChunked;
+      const method = METHODS.indexOf(next.request.method ?? 'POST') + 1;
+      const length = isUnknown ? UNKNOWN_LENGTH : next.body.length;
+      this.putNumbers(out, [next.id, method, next.phase, length, next.tag]);
       return 1;
     },
-    httpPath: (id: number, out: number, capacity: number) =>
-      this.put(this.request(id).request.path ?? '/k8s-audit', out, capacity),
+    httpRead: (id: number, maxBody: number, tag: number) => {
+      const request = this.request(id);
+      const isTooMuch = request.body.length > this.room;
+      if (isTooMuch && !request.request.isChunked) return -os.constants.errno.ENOBUFS;
+      request.maxBody = maxBody;
+      request.tag = tag;
+      request.phase = request.body.length > maxBody ? PHASE.tooLarge : isTooMuch ? PHASE.noRoom : PHASE.body;
+      if (!request.request.isSlow) this.offers.push(request);
+      return 0;
+    },
+    httpText: (id: number, which: number, out: number, capacity: number) => {
+      const { path = '/k8s-audit', clientNames } = this.request(id).request;
+      const [before, behind] = path.split('?', 2);
+      const text = [before, behind, clientNames][which];
+      return text === undefined ? -1 : this.put(text, out, capacity);
+    },
     httpHeader: (id: number, at: number, length: number, out: number, capacity: number) => {
       const headers = this.request(id).request.headers ?? { 'Content-Type': 'application/json' };
       const wanted = this.text(at, length).toLowerCase();
@@ -253,10 +470,66 @@ export class Host {
     httpRelease: () => {
       for (const request of this.requests) if (request.answer) request.sent = true;
     },
+    httpStatus: (_server: number, out: number) => {
+      this.putNumbers(
+        out,
+        STATUS.map((name) => this.status[name]),
+      );
+      this.status = { ...noStatus(), connections: this.status.connections, held: this.status.held };
+    },
+    httpFailureText: (_server: number, out: number, capacity: number) =>
+      Math.min(this.put(this.failureText, out, capacity), capacity),
     httpClose: () => {
       this.listening = undefined;
     },
   };
+
+  private putNumbers(out: number, numbers: readonly number[]): void {
+    const view = new DataView(this.memory.buffer, out >>> 0, 4 * numbers.length);
+    numbers.forEach((number, i) => view.setUint32(4 * i, number, true));
+  }
+
+  private numbersAt(at: number, count: number): number[] {
+    const view = new DataView(this.memory.buffer, at >>> 0, 4 * count);
+    return Array.from({ length: count }, (_, i) => view.getUint32(4 * i, true));
+  }
+
+  /** Refuses with a problem in words. */
+  private refuse(problem: string, errno: number): number {
+    this.problem = problem;
+    return -errno;
+  }
+
+  private tlsOpen(at: number): number {
+    const [certificateAt, certificateLength, keyAt, keyLength, caAt, caLength] = this.numbersAt(at, 6);
+    const certificate = /^certificate (\w+) (\d+)$/m.exec(this.text(certificateAt, certificateLength));
+    const key = /^key (\w+)$/m.exec(this.text(keyAt, keyLength));
+    const ca = caLength === 0 ? undefined : /^ca (\w+)$/m.exec(this.text(caAt, caLength));
+    if (!certificate) return this.refuse('no certificate in it', os.constants.errno.EINVAL);
+    if (!key) return this.refuse('no key in it', os.constants.errno.EINVAL);
+    if (key[1] !== certificate[1]) {
+      return this.refuse('the key is of another certificate', os.constants.errno.EINVAL);
+    }
+    if (ca === null) return this.refuse('no CA in it', os.constants.errno.EINVAL);
+    const expires = BigInt(certificate[2]) * NANOSECONDS;
+    if (expires < this.now) return this.refuse('the certificate has ended', os.constants.errno.EINVAL);
+    return this.handle(this.tls, { certificate: certificate[1], expires, clientCa: ca?.[1] });
+  }
+
+  private httpListen(at: number): number {
+    const [addressAt, addressLength, port, tls, ...limits] = this.numbersAt(at, 11);
+    const [maxConnections, maxHead, maxHeld, headTime, requestTime, idleTime, mode] = limits;
+    if (port === 1) return this.refuse('EACCES', os.constants.errno.EACCES);
+    const isKept = (tls | 0) === KEEP_TLS;
+    if (isKept && !this.listening) return this.refuse('no server listens', os.constants.errno.EINVAL);
+    this.listening = {
+      address: this.text(addressAt, addressLength),
+      port: port === 0 ? 40000 : port | 0,
+      tls: isKept ? this.listening!.tls : this.tls.get(tls),
+      ...{ maxConnections, maxHead, maxHeld, headTime, requestTime, idleTime, mode },
+    };
+    return 1;
+  }
 
   private inflate(
     stream: Gunzip,
@@ -267,9 +540,12 @@ export class Host {
     consumed: number,
   ): number {
     new DataView(this.memory.buffer).setUint32(consumed, length, true);
-    stream.input = Buffer.concat([stream.input, this.bytes(input, length)]);
     // Node has no synchronous streaming inflate: everything is inflated again, and what is new is given out.
-    const { text, damaged } = gunzipSoFar(stream.input);
+    if (length > 0 || !stream.soFar) {
+      stream.input = Buffer.concat([stream.input, this.bytes(input, length)]);
+      stream.soFar = gunzipSoFar(stream.input);
+    }
+    const { text, damaged } = stream.soFar;
     const fresh = text.subarray(stream.given, stream.given + capacity);
     if (fresh.length === 0 && damaged) return -os.constants.errno.EIO;
     stream.given += fresh.length;
@@ -279,8 +555,9 @@ export class Host {
 
 function isWholeGzip(input: Buffer): boolean {
   try {
-    zlib.gunzipSync(input);
-    return true;
+    // Node takes no notice of what stands behind the last member, but for how many bytes it has read.
+    const { engine } = zlib.gunzipSync(input, { info: true }) as unknown as { engine: zlib.Gunzip };
+    return engine.bytesWritten === input.length;
   } catch {
     return false;
   }

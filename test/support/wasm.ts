@@ -6,6 +6,8 @@ import { Host } from './host';
 const WASM = new URL('../../build/k8saudit.wasm', import.meta.url);
 /** Bytes in front of an event's payload. */
 export const EVENT_HEADER = 38;
+/** Where the survivor region says what is being read: behind 64 counters and one number. */
+const SUSPECT = 64 * 8 + 8;
 const NO_INDEX = 0xffff_ffff_ffff_ffffn;
 
 let compiled: WebAssembly.Module | undefined;
@@ -20,6 +22,7 @@ export interface FieldInfo {
   name: string;
   type: string;
   isList?: boolean;
+  addOutput?: boolean;
   arg?: { isIndex?: boolean; isKey?: boolean; isRequired?: boolean };
   desc: string;
 }
@@ -45,6 +48,7 @@ export class Wasm {
     const instance = new WebAssembly.Instance(wasmModule(), { env: { abort }, host: host.imports });
     this.exports = instance.exports as typeof this.exports;
     host.memory = instance.exports.memory as WebAssembly.Memory;
+    host.isReading = () => this.suspect() !== 0n;
   }
 
   get fields(): FieldInfo[] {
@@ -171,9 +175,14 @@ export class Wasm {
     );
   }
 
-  /** The counters that are not 0. */
+  /** The counters that are not 0, without the gauges. */
   counts(): Record<string, number> {
-    return Object.fromEntries(Object.entries(this.metrics()).filter(([, count]) => count !== 0));
+    const all: { name: string; gauge: boolean }[] = JSON.parse(this.text(this.exports.describeMetrics()));
+    const gauges = new Set(all.filter(({ gauge }) => gauge).map(({ name }) => name));
+    const counters = Object.entries(this.metrics()).filter(
+      ([name, count]) => count !== 0 && !gauges.has(name),
+    );
+    return Object.fromEntries(counters);
   }
 
   /** Size of the linear memory: bytes. It never gets smaller. */
@@ -181,10 +190,16 @@ export class Wasm {
     return this.host.memory.buffer.byteLength;
   }
 
-  /** What outlives a trap, as native/plugin.c copies it. */
+  /** What outlives a trap, as native/runtime.c copies it. */
   survivor(): Buffer {
     const at = Number(this.exports.survivorAddress()) >>> 0;
     return Buffer.from(this.buffer().subarray(at, at + Number(this.exports.survivorSize())));
+  }
+
+  /** The mark of the element that is being read, or 0: see assembly/survivor.ts. */
+  private suspect(): bigint {
+    const at = Number(this.exports.survivorAddress()) >>> 0;
+    return new DataView(this.host.memory.buffer).getBigUint64(at + SUSPECT, true);
   }
 
   /** The instance that takes over after a trap of this one. */

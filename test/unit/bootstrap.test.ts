@@ -700,7 +700,7 @@ describe('bootstrap.mjs', () => {
     (args) => {
       const { status, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
       expect(status).toBe(1);
-      expect(stderr).toMatch(/^bootstrap: .*\nusage: .*tools\|system\|sysroot\|libevent/);
+      expect(stderr).toMatch(/^bootstrap: .*\nusage: .*tools\|system\|sysroot\|llhttp\|libevent/);
     },
   );
 

@@ -15,10 +15,18 @@ function refusal(config: unknown): string | null {
   }
 }
 
-const USED = 'maxEventSize, webhookMaxBatchSize';
+// prettier-ignore
+const USED = [
+  'maxEventSize', 'webhookMaxBatchSize', 'sslCertificate', 'sslKey', 'clientCa', 'clientNames', 'tokenFile',
+  'webhookMaxConnections', 'webhookMaxHeaderSize', 'webhookMaxWaiting', 'webhookHeaderTimeout',
+  'webhookRequestTimeout', 'webhookIdleTimeout', 'webhookHealthPath', 'webhookReadyPath', 'webhookClusters',
+  'dedupeWindow', 'stateDir',
+].join(', ');
 
 interface Definition {
-  type: 'integer' | 'boolean' | 'string';
+  type: 'integer' | 'boolean' | 'string' | 'array' | 'object';
+  items?: { type: string };
+  additionalProperties?: { type: string };
   minimum?: number;
   maximum?: number;
   default?: unknown;
@@ -45,34 +53,40 @@ const OFFICIAL = [
   'max_event_size',
 ];
 
+/** Whether an event of so many bytes is delivered as it is. */
+function isWhole(bytes: number, config: string): boolean {
+  const text = eventOfSize(bytes, 'a');
+  const { events } = post(text, config);
+  return events.length === 1 && events[0].payload === text;
+}
+
 describe('what is taken', () => {
   test.each(['', ' ', '\n\t ', 'null', '{}', ' { } ', '""', '" "', '"{}"', '"null"'])(
     '%j means the defaults',
     (config) => {
       expect(refusal(config)).toBeNull();
-      expect(post(eventOfSize(262_144, 'a'), config).ids).toEqual(['a']);
-      expect(post(eventOfSize(262_145, 'a'), config).ids).toEqual([]);
+      expect([isWhole(4_194_304, config), isWhole(4_194_305, config)]).toEqual([true, false]);
     },
   );
 
   test('a JSON string that holds the object, also with escapes', () => {
     for (const config of ['"{\\"maxEventSize\\": 2000}"', '" { \\n\\t\\u0022max_event_size\\": 2000 } "']) {
       expect(refusal(config)).toBeNull();
-      expect(post(eventOfSize(2001, 'a'), config).ids).toEqual([]);
-      expect(post(eventOfSize(2000, 'a'), config).ids).toEqual(['a']);
+      expect([isWhole(2000, config), isWhole(2001, config)]).toEqual([true, false]);
     }
   });
 
   test.each(['maxEventSize', 'max_event_size'])('%s is the limit of an event', (key) => {
     const config = JSON.stringify({ [key]: 1024 });
-    expect(post(eventOfSize(1024, 'a'), config).ids).toEqual(['a']);
-    expect(post(eventOfSize(1025, 'a'), config).ids).toEqual([]);
+    expect([isWhole(1024, config), isWhole(1025, config)]).toEqual([true, false]);
   });
 
   test.each(['webhookMaxBatchSize', 'webhook_max_batch_size'])('%s is the limit of a body', (key) => {
-    const limit = (config: string) => new Wasm().init(config).open('http://:9765').host.listening?.maxBody;
-    expect(limit(JSON.stringify({ [key]: 4096 }))).toBe(4096);
-    expect(limit('')).toBe(12_582_912);
+    const config = JSON.stringify({ [key]: 4096 });
+    expect(post(eventOfSize(4096, 'a'), config).status).toBe(200);
+    expect(post(eventOfSize(4097, 'a'), config).status).toBe(413);
+    expect(post(' '.repeat(12_582_913)).status).toBe(413);
+    expect(post(' '.repeat(12_582_912)).status).toBe(400);
   });
 
   test.each(OFFICIAL)('the official key %s is known', (key) => {
@@ -81,11 +95,11 @@ describe('what is taken', () => {
 
   test('a key without a meaning here is noted in the log at debug, without its value', () => {
     const wasm = new Wasm().init(
-      '{"useAsync": true, "ssl_certificate": "/secret/place", "maxEventSize": 2048}',
+      '{"useAsync": true, "credentials_file": "/secret/place", "maxEventSize": 2048}',
     );
     expect(wasm.host.logs).toEqual([
       { severity: 7, message: 'init_config: key "useAsync" has no meaning here and is ignored' },
-      { severity: 7, message: 'init_config: key "ssl_certificate" has no meaning here and is ignored' },
+      { severity: 7, message: 'init_config: key "credentials_file" has no meaning here and is ignored' },
     ]);
   });
 });
@@ -104,7 +118,7 @@ describe('what is refused', () => {
     ['true', 'init_config must be a JSON object, not true'],
     ['"5"', 'init_config must be a JSON object, not 5'],
     ['"\\"{}\\""', 'init_config must be a JSON object, or a string that holds one'],
-    ['['.repeat(300), 'init_config is not valid JSON: nested deeper than 256 levels at byte 256'],
+    ['['.repeat(300), 'init_config is not valid JSON: the text ends before the value does at byte 300'],
   ])('%j', (config, message) => expect(refusal(config)).toBe(message));
 
   test('a text of more than 1 MiB', () => {
@@ -162,6 +176,25 @@ describe('what is refused', () => {
     [{ useAsync: 1 }, 'key "useAsync" must be true or false, not 1'],
     [{ use_async: null }, 'key "use_async" must be true or false, not null'],
     [{ sslCertificate: 5 }, 'key "sslCertificate" must be a string, not a value of another type'],
+    [{ clientNames: 'x' }, 'key "clientNames" must be an array of strings, not a value of another type'],
+    [
+      { client_names: ['x', 5] },
+      'key "client_names" must be an array of strings, not a value of another type',
+    ],
+    [
+      { clientNames: { a: 'x' } },
+      'key "clientNames" must be an array of strings, not a value of another type',
+    ],
+    [
+      { webhookClusters: ['/a', 'x'] },
+      'key "webhookClusters" must be an object whose values are strings, not a value of another type',
+    ],
+    [
+      { webhookClusters: { '/a': null } },
+      'key "webhookClusters" must be an object whose values are strings, not a value of another type',
+    ],
+    [{ dedupeWindow: -1 }, 'key "dedupeWindow" must be a whole number from 0 to 1048576, not -1'],
+    [{ webhookIdleTimeout: 0 }, 'key "webhookIdleTimeout" must be a whole number from 1 to 86400, not 0'],
     [{ region: false }, 'key "region" must be a string, not a value of another type'],
     [{ shift: '1' }, 'key "shift" must be a whole number from 0 to 4294967295, not "1"'],
   ])('%j', (config, message) => expect(refusal(config)).toBe(`init_config: ${message}`));
@@ -210,6 +243,12 @@ describe('the schema', () => {
     return Object.entries(config).every(([key, value]) => {
       const definition = Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined;
       if (!definition) return schema.additionalProperties;
+      const isList = Array.isArray(value);
+      const ofStrings = (values: unknown[]) => values.every((one) => typeof one === 'string');
+      if (definition.type === 'array') return isList && ofStrings(value);
+      if (definition.type === 'object') {
+        return typeof value === 'object' && value !== null && !isList && ofStrings(Object.values(value));
+      }
       if (definition.type !== 'integer') return typeof value === definition.type;
       const { minimum = -Infinity, maximum = Infinity } = definition;
       return Number.isInteger(value) && (value as number) >= minimum && (value as number) <= maximum;
@@ -228,7 +267,10 @@ describe('the schema', () => {
   test('uses only what this test knows, and every key has a description', () => {
     expect(schema).toMatchObject({ type: ['object', 'string'], additionalProperties: false });
     for (const [key, definition] of Object.entries(schema.properties)) {
-      expect(['integer', 'boolean', 'string'], key).toContain(definition.type);
+      expect(['integer', 'boolean', 'string', 'array', 'object'], key).toContain(definition.type);
+      expect(definition.items, key).toEqual(definition.type === 'array' ? { type: 'string' } : undefined);
+      const inside = definition.type === 'object' ? { type: 'string' } : undefined;
+      expect(definition.additionalProperties, key).toEqual(inside);
       expect(definition.description, key).not.toBe('');
     }
   });
@@ -246,7 +288,20 @@ describe('the schema', () => {
     let taken = 0;
     for (const [key, { minimum = 0, maximum = 0 }] of Object.entries(schema.properties)) {
       const numbers = [minimum, maximum, minimum - 1, maximum + 1, minimum + 0.5];
-      for (const value of [...numbers, true, false, 'text', '', null, [], {}, [1], { a: 1 }]) {
+      for (const value of [
+        ...numbers,
+        true,
+        false,
+        'text',
+        '',
+        null,
+        [],
+        {},
+        [1],
+        { a: 1 },
+        ['a'],
+        { a: 'b' },
+      ]) {
         const config = { [key]: value };
         expect(takes(config), JSON.stringify(config)).toBe(isValid(config));
         if (isValid(config)) taken++;
@@ -261,11 +316,29 @@ describe('the schema', () => {
     const defaults = Object.entries(schema.properties).filter(
       ([, definition]) => definition.default !== undefined,
     );
-    expect(Object.fromEntries(defaults.map(([key, definition]) => [key, definition.default]))).toEqual({
-      maxEventSize: 262_144,
-      max_event_size: 262_144,
+    const camel = {
+      maxEventSize: 4_194_304,
       webhookMaxBatchSize: 12_582_912,
-      webhook_max_batch_size: 12_582_912,
+      sslCertificate: '/etc/falco/falco.pem',
+      sslKey: '',
+      clientCa: '',
+      clientNames: [],
+      tokenFile: '',
+      webhookMaxConnections: 256,
+      webhookMaxHeaderSize: 16_384,
+      webhookMaxWaiting: 67_108_864,
+      webhookHeaderTimeout: 10,
+      webhookRequestTimeout: 30,
+      webhookIdleTimeout: 180,
+      webhookHealthPath: '/healthz',
+      webhookReadyPath: '/readyz',
+      webhookClusters: {},
+      dedupeWindow: 65_536,
+      stateDir: '',
+    };
+    expect(Object.fromEntries(defaults.map(([key, definition]) => [key, definition.default]))).toEqual({
+      ...camel,
+      ...Object.fromEntries(Object.entries(camel).map(([key, value]) => [snake(key), value])),
     });
   });
 });

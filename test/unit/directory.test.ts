@@ -55,7 +55,7 @@ describe('order', () => {
     workspace.write('logs/3', shortEvent('c'));
     const { ids, wasm } = read(workspace.at('logs'));
     expect(ids).toEqual(['a', 'c']);
-    expect(wasm.metrics()).toMatchObject({ events_received: 3, events_dropped_invalid_json: 1 });
+    expect(wasm.metrics()).toMatchObject({ events_received: 3, events_dropped_without_id: 1 });
   });
 
   test('plain and gzip, empty ones between', () => {

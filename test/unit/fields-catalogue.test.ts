@@ -31,7 +31,9 @@ const EXPECTED = [
   ),
 ].map((name) => `ka.${name}`);
 /** Fields that the official plugin does not have. */
-const OWN = ['ka.value[k]'];
+const OWN = ['ka.value[k]', 'ka.truncated'];
+/** What Falco shows with every alert. */
+const SHOWN = `auditid user.name verb target.resource target.namespace target.name response.code truncated`;
 
 describe('the catalogue', () => {
   test('has the 100 fields of the official plugin and our own, with their arguments', () => {
@@ -48,6 +50,16 @@ describe('the catalogue', () => {
       expect(type, name).toBe('string');
       expect([undefined, { isIndex: true }, { isRequired: true, isKey: true }], name).toContainEqual(arg);
     }
+  });
+
+  test('what every alert shows is one text each, and needs no argument', () => {
+    const shown = catalogue().filter(({ addOutput }) => addOutput);
+    expect(shown.map(({ name }) => name).toSorted()).toEqual(
+      words(SHOWN)
+        .map((name) => `ka.${name}`)
+        .toSorted(),
+    );
+    for (const { isList, arg } of shown) expect([isList, arg]).toEqual([undefined, undefined]);
   });
 
   test('descriptions: each has its own, in one line', () => {
@@ -142,6 +154,10 @@ describe('every field has a value', () => {
           arg?.isKey ? `${name}[k]` : name,
         ) !== null,
     );
-    expect(found.map(({ name }) => name)).toEqual(['ka.auditid', 'ka.req.binding.subject.has_name']);
+    expect(found.map(({ name }) => name)).toEqual([
+      'ka.auditid',
+      'ka.truncated',
+      'ka.req.binding.subject.has_name',
+    ]);
   });
 });

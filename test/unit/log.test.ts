@@ -2,7 +2,7 @@
 // Messages: at most one for each reason and minute, with the count of those held back, and nothing of the events.
 import { describe, expect, test } from 'vitest';
 import { drain, webhook } from '../support/drive';
-import { eventOfSize, listText, shortEvent } from '../support/events';
+import { eventOfSize, eventText, listText, shortEvent } from '../support/events';
 import { Wasm } from '../support/wasm';
 
 const MINUTE = 60_000_000_000n;
@@ -12,11 +12,20 @@ const good = shortEvent('good');
 const BAD: [reason: string, element: string, begins: string][] = [
   ['invalid JSON', '{x:1}', 'invalid JSON: unexpected character at byte '],
   ['not an audit event', '{"kind":"Pod"}', 'not an audit event (an Event of audit.k8s.io) at byte '],
-  ['too large', eventOfSize(2001, 'large'), 'an event of 2001 bytes, above maxEventSize (2000) at byte '],
+  [
+    'too large and without an auditID',
+    eventText({ auditID: undefined, userAgent: 'u'.repeat(2000) }),
+    'an oversized event without an auditID at byte ',
+  ],
+  [
+    'cut and without an auditID',
+    '{"kind":"Event","a":1,}',
+    'a cut event without an auditID (unexpected character) at byte ',
+  ],
 ];
 
 function listening(): Wasm {
-  const wasm = webhook('{"maxEventSize": 2000}');
+  const wasm = webhook('{"maxEventSize": 2000, "dedupeWindow": 0}');
   wasm.host.logs.length = 0;
   return wasm;
 }
@@ -101,7 +110,7 @@ describe('refused requests', () => {
       {
         severity: 5,
         message:
-          'refused a webhook request with 404: no such path; audit events go to the path in open_params',
+          'refused a webhook request with 404: no such path; audit events go to a path that is configured',
       },
     ]);
     wasm.host.send({ method: 'GET', body: '' });

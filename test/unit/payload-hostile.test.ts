@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payloads that are made to cost time: all end in a time that grows with their length, not with its square.
 import { describe, expect, test } from 'vitest';
-import { webhook } from '../support/drive';
+import { drain, webhook } from '../support/drive';
 
 describe('hostile payloads end in time that grows with their length', () => {
   // Each of these would take minutes or hours if every element made the scanner look at all that follows.
@@ -39,6 +39,45 @@ describe('hostile payloads end in time that grows with their length', () => {
       expect(wasm.metrics().events_dropped_invalid_json).toBeGreaterThan(0);
     },
     10_000,
+  );
+
+  // Each of them is salvaged; reading on behind each to the end would cost the square.
+  test.each([
+    ['broken events', '{"kind":"Event","auditID":"x","a":tru}\n'],
+    ['cut events', '{"kind":"Event","auditID":"x","a":\n'],
+    ['cut bodies', '{"kind":"Event","auditID":"x","requestObject":{"a":[{\n'],
+    ['events that EKS has cut', '{"kind":"Event","auditID":"x","a":"[Truncated...]\n'],
+    ['broken events on one line', '{"kind":"Event","auditID":"x","a":tru}'],
+  ])(
+    '12 MB of %s are all delivered',
+    (_, piece) => {
+      const wasm = webhook();
+      const count = Math.floor(12_000_000 / piece.length);
+      wasm.host.send({ body: piece.repeat(count) });
+      expect(drain(wasm).events).toHaveLength(count);
+      expect(wasm.metrics()).toMatchObject({ events_received: count, events_salvaged: count });
+    },
+    20_000,
+  );
+
+  test.each([
+    ['one array', '[', '1,', '1]'],
+    ['members', '{"k":0', ',"k":1', '}'],
+    ['members that fields read', '{"k":0', ',"spec":{"name":{"rules":[{"verbs":1}]}}', '}'],
+    ['containers', '{"spec":{"containers":[', '{"name":"c","image":"i"},', '1]}}'],
+    ['brackets', '', '[', ''],
+    ['escapes', '"', '\\ud83d\\ude00', '"'],
+  ])(
+    'an event of 12 MB of %s is one event in bounded memory',
+    (_, start, piece, end) => {
+      const wasm = webhook();
+      const body = start + piece.repeat(Math.floor(12_000_000 / piece.length)) + end;
+      wasm.host.send({ body: `{"kind":"Event","auditID":"x","requestObject":${body}}`.slice(0, 12_582_912) });
+      expect(drain(wasm).events).toHaveLength(1);
+      expect(wasm.metrics()).toMatchObject({ events_received: 1, events_salvaged: 1 });
+      expect(wasm.memoryBytes).toBeLessThan(40_000_000);
+    },
+    20_000,
   );
 
   test('a poll ends when it has gone through enough, also without an event', () => {

@@ -199,8 +199,8 @@ describe.each(SOURCES)('%s', (_, open) => {
     ]);
     // The source was opened with the defaults; the instance that takes over gets the configuration.
     const result = driveThroughTraps(start, params, config);
-    expect(result.ids).toEqual(['a']);
-    expect(result.wasm.metrics()).toMatchObject({ events_dropped_too_large: 1, events_dropped_trap: 1 });
+    expect(result.ids).toEqual(['large', 'a']);
+    expect(result.wasm.metrics()).toMatchObject({ events_salvaged: 1, events_dropped_trap: 1 });
   });
 });
 
@@ -278,6 +278,28 @@ describe('what is noted', () => {
       /^an element that made the plugin stop with an internal error at byte \d+ of the body of/,
     );
     expect(JSON.stringify(wasm.host.logs)).not.toContain('secret-id');
+  });
+
+  test('a cut element and one that is too large are dropped alone when they trap', () => {
+    const large = shortEvent('l', { stageTimestamp: undefined, verb: 'v'.repeat(300_000) });
+    const start = webhook('', poisonedHost());
+    start.host.send({
+      body: [
+        shortEvent('a'),
+        poison('p').slice(0, -1),
+        shortEvent('b'),
+        large,
+        shortEvent('c').slice(0, -1),
+      ].join('\n'),
+    });
+    const { ids, traps, wasm } = driveThroughTraps(start, WEBHOOK);
+    expect([ids, traps]).toEqual([['a', 'b', 'c'], 2]);
+    expect(wasm.metrics()).toMatchObject({
+      events_received: 5,
+      events_delivered: 3,
+      events_salvaged: 1,
+      events_dropped_trap: 2,
+    });
   });
 
   test('a request in which only the element that traps would be an event is refused', () => {

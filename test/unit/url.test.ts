@@ -7,7 +7,10 @@ import { Wasm } from '../support/wasm';
 import { Workspace, lines } from '../support/workspace';
 
 const FORMS =
-  'a file or directory path, file:///path to follow a growing file, or http://host:port/path for the webhook';
+  'a file or directory path, file:///path to follow a growing file, or for the webhook http://host:port/path, ' +
+  'https://host:port/path or unix:///path/to.sock';
+
+const SOCKET = 'open_params: unix:// takes the absolute path of a socket, as in unix:///run/falco/audit.sock';
 
 function refusal(params: string): string {
   const wasm = new Wasm().init();
@@ -27,7 +30,6 @@ describe('refusals', () => {
     [' \n ', `open_params is empty; it must be ${FORMS}`],
     ['ftp://host/x', `open_params: scheme "ftp" is not supported; it must be ${FORMS}`],
     ['://x', `open_params: scheme "" is not supported; it must be ${FORMS}`],
-    ['HTTPS://host/x', 'open_params: https:// is not served by this version; put a TLS proxy before http://'],
     ['/nowhere', 'open_params: cannot open "/nowhere": ENOENT'],
     ['nowhere/at/all', 'open_params: cannot open "nowhere/at/all": ENOENT'],
     ['/nowhere?recursive=true', 'open_params: cannot open "/nowhere": ENOENT'],
@@ -53,7 +55,27 @@ describe('refusals', () => {
     ['http://user:S3CR3T@host:80/', 'open_params: a user name or password in the URL is not supported'],
     ['http://::1/', 'open_params: an IPv6 address stands in brackets, as in http://[::1]:9765/'],
     ['http://::1:9765/', 'open_params: an IPv6 address stands in brackets, as in http://[::1]:9765/'],
-    ['http://:9765/x?a=b', 'open_params: unknown parameter "a"; known are none'],
+    ['http://:9765/x?a=b', 'open_params: unknown parameter "a"; known is cluster=NAME'],
+    ['http://:9765/x?mode=0600', 'open_params: unknown parameter "mode"; known is cluster=NAME'],
+    ['http://:9765/x?cluster=a&cluster=b', 'open_params: parameter "cluster" is given twice'],
+    ['http://:9765/x?cluster=', 'open_params: the name of the cluster for the path "/x" is empty'],
+    ['https://[::1/x', 'open_params: an IPv6 address stands in brackets, as in http://[::1]:9765/'],
+    ['unix://', SOCKET],
+    ['unix:///', SOCKET],
+    ['unix:///run/', SOCKET],
+    ['unix://run/x.sock', SOCKET],
+    ['unix://:80/x.sock', SOCKET],
+    ['unix:///x?mode=', 'open_params: mode="" must be permissions in octal, as in mode=0660'],
+    ['unix:///x?mode=8', 'open_params: mode="8" must be permissions in octal, as in mode=0660'],
+    ['unix:///x?mode=1000', 'open_params: mode="1000" must be permissions in octal, as in mode=0660'],
+    ['unix:///x?mode=-1', 'open_params: mode="-1" must be permissions in octal, as in mode=0660'],
+    [
+      'unix:///x?mode=99999999999999999999',
+      'open_params: mode="99999999999999999999" must be permissions in octal, as in mode=0660',
+    ],
+    ['unix:///x?path=x', 'open_params: the path "x" does not begin with /'],
+    ['unix:///x?path=', 'open_params: the path "" does not begin with /'],
+    ['unix:///x?a', 'open_params: unknown parameter "a"; known are path=/PATH, mode=OCTAL and cluster=NAME'],
     ['http://:9765/%4', 'open_params: "/%4" has a % that two hexadecimal digits do not follow'],
     ['file://', 'open_params: file:// needs a path, as in file:///var/log/kubernetes/audit.log'],
     ['file:///', 'open_params: file:// needs a path, as in file:///var/log/kubernetes/audit.log'],
@@ -63,10 +85,17 @@ describe('refusals', () => {
     ],
     ['file:///x?from=middle', 'open_params: from="middle" must be start or end'],
     ['file:///x?from=', 'open_params: from="" must be start or end'],
-    ['file:///x?to=end', 'open_params: unknown parameter "to"; known is from=start or from=end'],
+    [
+      'file:///x?to=end',
+      'open_params: unknown parameter "to"; known are from=start, from=end and checkpoint=PATH',
+    ],
     ['file:///x%2', 'open_params: "/x%2" has a % that two hexadecimal digits do not follow'],
-    ['file:///tmp', 'open_params: "/tmp" is a directory; file:// follows one file'],
+    ['file:///x?checkpoint=', 'open_params: checkpoint="" must be the path of a file or of a folder'],
   ])('%j', (params, message) => expect(refusal(params)).toBe(message));
+
+  test('a path that is too long to be matched', () => {
+    expect(refusal(`http://:9765/${'x'.repeat(1024)}`)).toBe('open_params: a path has more than 1024 bytes');
+  });
 
   test('a parameter that is given twice is said to be, not to be unknown', () => {
     expect(refusal('file:///x?from=start&from=end')).toContain('twice');

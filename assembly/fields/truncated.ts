@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Kind } from '../json/document';
+import { MARKER_KEY } from '../json/trim';
+import { Field, Question, valueAt } from './field';
+import { Path } from './path';
+import { addBool } from './values';
+import { Name } from '../json/name';
+
+const MARKER = new Path("'" + MARKER_KEY + "'");
+const TRUE = new Name('true');
+
+/** Whether the event is not all that happened: cut or made smaller by us, or by kube-apiserver (the path). */
+export function readTruncated(field: Field, question: Question): void {
+  const ours = valueAt(MARKER, question);
+  const theirs = valueAt(field.path!, question);
+  const isTheirs = theirs != null && TRUE.is(question.document.text, theirs);
+  addBool((ours != null && ours.kind == Kind.True) || isTheirs);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The places that fields read: what an oversized event keeps first. Each path of the catalogue adds its own. They
+// are a tree, because a patch may hold anything anywhere: what stands under a key that is read elsewhere must not
+// crowd out what is read here.
+import { Name } from './name';
+import { unescape } from './text';
+
+/** Keys that are told apart: marks.ts has a bit for each. */
+export const MAX_KEYS: i32 = 128;
+const SLOTS: u32 = 512;
+/** The place of the event itself. */
+export const ROOT: i32 = 0;
+/** A place that no field reads. */
+export const UNREAD: i32 = -1;
+/** Bytes of a key with escapes that is looked at: all names are shorter, even if each letter is escaped. */
+const MAX_ESCAPED: u32 = 512;
+const plain = heap.alloc(MAX_ESCAPED);
+
+export class Keys {
+  private names: Name[] = [];
+  // Number of a key plus one, by the hash of its bytes; 0 where there is none.
+  private slots: StaticArray<u8> = new StaticArray<u8>(SLOTS);
+  // The place below a place, by its number and the key's.
+  private below: Map<i32, i32> = new Map();
+
+  /** The place of the member `name` of the object at `place`, which is read. */
+  add(place: i32, name: Name): i32 {
+    const step = place * MAX_KEYS + this.number(name);
+    if (!this.below.has(step)) this.below.set(step, this.below.size + 1);
+    return this.below.get(step);
+  }
+
+  /** The place of the member with key `number` of the object at `place`, or UNREAD. */
+  member(place: i32, number: i32): i32 {
+    if (place == UNREAD || number < 0) return UNREAD;
+    const step = place * MAX_KEYS + number;
+    return this.below.has(step) ? this.below.get(step) : UNREAD;
+  }
+
+  private number(name: Name): i32 {
+    const known = this.find(name.address, name.length);
+    if (known >= 0) return known;
+    if (this.names.length == MAX_KEYS) unreachable();
+    let slot = hash(name.address, name.length);
+    while (this.slots[slot] != 0) slot = (slot + 1) % SLOTS;
+    this.names.push(name);
+    this.slots[slot] = u8(this.names.length);
+    return this.names.length - 1;
+  }
+
+  /** The number of the key with these bytes, or -1. */
+  find(key: usize, length: u32): i32 {
+    for (let slot = hash(key, length); this.slots[slot] != 0; slot = (slot + 1) % SLOTS) {
+      const number = i32(this.slots[slot]) - 1;
+      if (this.names[number].equals(key, length)) return number;
+    }
+    return -1;
+  }
+
+  /** The same for a key that is written with escapes. */
+  findEscaped(key: usize, length: u32): i32 {
+    return length > MAX_ESCAPED ? -1 : this.find(plain, unescape(key, key + length, plain));
+  }
+}
+
+/** Of the first bytes and the length only: a key of an event may be very long. */
+function hash(key: usize, length: u32): u32 {
+  let value: u32 = length;
+  const end = key + min<u32>(length, 16);
+  for (let at = key; at < end; at++) value = (value ^ load<u8>(at)) * 0x01000193;
+  return (value ^ (value >> 15)) % SLOTS;
+}
+
+export const keys = new Keys();
