@@ -320,6 +320,8 @@ export class Webhook extends Source {
         // Falco has finished all of it: its events, and the first copies of those that came again.
         this.acknowledge(id, true);
         counters.commitMarked();
+        // The answer leaves with the loop's next turn: before that, nothing more may be delivered that a kill repeats.
+        if (this.isContinued || this.isPart) batch.end();
       } else {
         this.finished[this.finishedCount++] = id;
         // So that what a kill makes come again is one batch or one request, not both.

@@ -472,6 +472,16 @@ describe('after a trap', () => {
 });
 
 describe('a request over several batches ends the last of them', () => {
+  test('and its answer leaves before anything else comes, when its last event was the last of a batch', () => {
+    const wasm = webhook();
+    const list = wasm.host.send({ body: listText(names(256).map((id) => shortEvent(id))) });
+    const next = wasm.host.send({ body: a });
+    expect(wasm.nextBatch()).toHaveLength(256);
+    expect(wasm.nextBatch()).toBe('timeout');
+    expect([sentBy(list), sentBy(next)]).toEqual([200, null]);
+    expect(idsOf(wasm.nextBatch() as Event[])).toEqual(['a']);
+  });
+
   test('so that a kill does not make another request come again with it', () => {
     const wasm = webhook();
     wasm.host.send({ body: listText(names(300, 'x').map((id) => shortEvent(id))) });
