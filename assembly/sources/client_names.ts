@@ -5,6 +5,8 @@ import { HttpText } from '../host';
 import { Config } from '../config/config';
 import { CLIENT_NAMES } from '../config/schema';
 import { Name } from '../json/name';
+import { lineEnd } from '../json/skip';
+import { PADDING } from '../memory';
 import { NO_CERTIFICATE, OTHER_NAME, Refusal } from './refusal';
 
 /** Bytes of a certificate's names that are looked at. */
@@ -16,7 +18,7 @@ export class ClientNames {
   private names: Name[] = [];
   /** Which of them begin as a kind does, and so are compared with that kind of name alone. */
   private areKinds: bool[] = [];
-  private space: usize = heap.alloc(NAMES_SIZE);
+  private space: usize = heap.alloc(NAMES_SIZE + PADDING);
 
   constructor(config: Config) {
     const names = config.texts(CLIENT_NAMES);
@@ -35,11 +37,10 @@ export class ClientNames {
     // The last line of a text that is cut is not looked at: it may be cut itself.
     const end = this.space + min(length, NAMES_SIZE);
     for (let at = this.space; at < end;) {
-      let lineEnd = at;
-      while (lineEnd < end && load<u8>(lineEnd) != 0x0a) lineEnd++;
-      if (lineEnd == end && length > NAMES_SIZE) break;
-      if (this.isAllowed(at, u32(lineEnd - at))) return null;
-      at = lineEnd + 1;
+      const line = lineEnd(at, end);
+      if (line == end && length > NAMES_SIZE) break;
+      if (this.isAllowed(at, u32(line - at))) return null;
+      at = line + 1;
     }
     return OTHER_NAME;
   }

@@ -118,7 +118,7 @@ export class Followed extends OpenTails {
   glance(): bool {
     for (let i = 0; i < this.tails.length; i++) {
       const tail = this.tails[i];
-      if (tail.place.has(Mark.Copy) || tail.place.has(Mark.Done)) continue;
+      if (tail.place.isOver) continue;
       if (statPath(tail.encoded, this.stat) < 0 || !this.isStatOf(tail.place)) return true;
       if (this.stat.size < tail.readTo) return true;
       tail.size = this.stat.size;
@@ -129,7 +129,7 @@ export class Followed extends OpenTails {
   private count(): void {
     let count = 0;
     for (let i = 0; i < this.tails.length; i++) {
-      if (!this.tails[i].place.has(Mark.Copy) && !this.tails[i].place.has(Mark.Done)) count++;
+      if (!this.tails[i].place.isOver) count++;
     }
     counters.set(Counter.FilesFollowed, count);
   }
@@ -151,7 +151,7 @@ export class Followed extends OpenTails {
     const best = this.choose(null);
     for (let i = 0; i < this.tails.length && best == null; i++) {
       const tail = this.tails[i];
-      if (!tail.place.has(Mark.Done) && !tail.place.has(Mark.Copy) && tail.retryAt == 0) return tail;
+      if (!tail.place.isOver && tail.retryAt == 0) return tail;
     }
     return best;
   }
@@ -191,7 +191,7 @@ export class Followed extends OpenTails {
     const isSame = verdict == 1 && (tail.isPacked || found.size >= tail.readTo);
     // Only under its own path is a file truncated; otherwise the inode belongs to another file now.
     const isOther = tail.file == 0 && (found.path != found.origin || found.isPacked);
-    const isOver = place.has(Mark.Done) || place.has(Mark.Copy) || tail.isPacked || isOther;
+    const isOver = place.isOver || tail.isPacked || isOther;
     if (!isSame && isOver && tail !== current) {
       this.detach(tail);
       return false;
@@ -239,7 +239,7 @@ export class Followed extends OpenTails {
     if (isPacked != tail.isPacked) return 0;
     // Reading its head would move the position that it is being read at; it is at rest anyway.
     if (isPacked && tail === this.pinned) return 1;
-    const isShort = place.has(Mark.Done) || place.has(Mark.Copy);
+    const isShort = place.isOver;
     let result = this.open(tail);
     if (result == 0) result = this.head.read(tail.file, isPacked);
     if (result < 0) return result;
@@ -407,8 +407,7 @@ export class Followed extends OpenTails {
     let oldest: Tail | null = null;
     for (let i = 0; i < this.tails.length; i++) {
       const tail = this.tails[i];
-      const isOver = tail.place.has(Mark.Done) || tail.place.has(Mark.Copy);
-      if (!isOver || tail === this.pinned || tail.hasNews()) continue;
+      if (!tail.place.isOver || tail === this.pinned || tail.hasNews()) continue;
       if (oldest == null || tail.modified < oldest.modified) oldest = tail;
     }
     if (!oldest) return false;
@@ -467,7 +466,7 @@ export class Followed extends OpenTails {
     const missing = this.now - tail.missingSince;
     if (tail === current) {
       tail.size = max(tail.size, this.sizeOf(tail));
-    } else if (tail.file == 0 || tail.place.has(Mark.Copy) || tail.place.has(Mark.Done)) {
+    } else if (tail.file == 0 || tail.place.isOver) {
       this.missClosed(tail, missing);
       return;
     } else {
@@ -517,7 +516,7 @@ export class Followed extends OpenTails {
   /** A file is gone that is not held open. */
   private missClosed(tail: Tail, missing: i64): void {
     const place = tail.place;
-    const isOver = place.has(Mark.Copy) || place.has(Mark.Done);
+    const isOver = place.isOver;
     if (!isOver && this.handToCopy(place)) {
       this.forget(tail);
     } else if (missing >= GONE_PATIENCE && this.survey.isWhole) {

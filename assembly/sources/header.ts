@@ -5,8 +5,13 @@ import { Name } from '../json/name';
 
 /** Copies a header's value to `out`; its length without white space behind it, or -1 when it is absent or too long. */
 export function headerValue(request: i32, name: Name, out: usize, capacity: i32): i32 {
-  let length = host.httpHeader(request, name.address, name.length, out, capacity);
-  if (length > capacity) return -1;
+  return trimmed(out, host.httpHeader(request, name.address, name.length, out, capacity), capacity);
+}
+
+/** What httpHeader gave, without white space behind the value; -1 when it is absent or too long. */
+export function trimmed(out: usize, whole: i32, capacity: i32): i32 {
+  if (whole > capacity) return -1;
+  let length = whole;
   while (length > 0 && isSpace(load<u8>(out + length - 1))) length--;
   return length;
 }

@@ -41,6 +41,11 @@ export class Place {
     return (this.marks & (<u32>mark)) != 0;
   }
 
+  /** Whether nothing of the file is to be read, as things stand. */
+  get isOver(): bool {
+    return this.has(Mark.Done) || this.has(Mark.Copy);
+  }
+
   mark(mark: Mark): void {
     this.marks |= <u32>mark;
   }

@@ -4,6 +4,7 @@
 import { Config } from '../config/config';
 import { TOKEN_FILE } from '../config/schema';
 import { Name } from '../json/name';
+import { lineEnd } from '../json/skip';
 import { countText } from '../log';
 import { asciiLower, headerValue } from './header';
 import { WholeFile } from './whole_file';
@@ -53,9 +54,9 @@ export class Token {
 
   private take(file: WholeFile): string {
     const end = file.address + file.length;
-    const line = lineEndOf(file.address, end);
+    const line = lineEnd(file.address, end);
     const next = min(line + 1, end);
-    const nextEnd = lineEndOf(next, end);
+    const nextEnd = lineEnd(next, end);
     const first = trimmedEnd(file.address, line);
     const second = trimmedEnd(next, nextEnd);
     if (trimmedEnd(min(nextEnd + 1, end), end) > nextEnd + 1)
@@ -130,11 +131,6 @@ function faultOf(at: usize, end: usize): string {
     if (byte <= 0x20 || byte >= 0x7f) return ' has a token with a space or a character that is not ASCII';
   }
   return '';
-}
-
-function lineEndOf(at: usize, end: usize): usize {
-  while (at < end && load<u8>(at) != 0x0a) at++;
-  return at;
 }
 
 /** Where white space at the end begins. */

@@ -27,7 +27,7 @@ import { Access } from './access';
 import { Body } from './body';
 import { hostProblem } from './certificates';
 import { Endpoint } from './endpoint';
-import { containsIgnoringCase, equalsIgnoringCase, headerValue } from './header';
+import { containsIgnoringCase, equalsIgnoringCase, headerValue, trimmed } from './header';
 import { HttpReport } from './http_report';
 import { errnoText } from './input';
 import {
@@ -67,6 +67,13 @@ const GZIP = new Name('gzip');
 const X_GZIP = new Name('x-gzip');
 const OK = new Name('ok\n');
 const NOT_READY = new Name('not ready\n');
+
+/** What a Content-Encoding says of a body. */
+const enum Encoding {
+  Plain = 0,
+  Gzip = 1,
+  Unknown = 2,
+}
 
 export class Webhook extends Source {
   /** Why listening failed, or an empty string. */
@@ -219,16 +226,17 @@ export class Webhook extends Source {
       this.answerHealth(head, place == Place.Ready);
       return;
     }
-    const refusal = this.refusalOf(head, place);
+    const encoding = encodingOf(head.id);
+    const refusal = this.refusalOf(head, place, encoding);
     if (refusal) {
       this.refuse(head.id, refusal);
       return;
     }
-    const tag = u32(place) | (this.isGzip(head.id) ? GZIP_TAG : 0);
+    const tag = u32(place) | (encoding == Encoding.Gzip ? GZIP_TAG : 0);
     if (host.httpRead(head.id, i32(this.maxBody), tag) == ENOBUFS) this.refuse(head.id, NO_ROOM);
   }
 
-  private refusalOf(head: HttpRequest, place: i32): Refusal | null {
+  private refusalOf(head: HttpRequest, place: i32, encoding: Encoding): Refusal | null {
     if (place < 0) return NOT_FOUND;
     if (head.method != HttpMethod.Post) return POST_ONLY;
     const refusal = this.access.check(head.id);
@@ -236,23 +244,9 @@ export class Webhook extends Source {
     const space = memory.data(HEADER_SIZE);
     const type = headerValue(head.id, CONTENT_TYPE, space, HEADER_SIZE);
     if (!containsIgnoringCase(space, type, JSON_TYPE)) return WRONG_TYPE;
-    if (!this.isEncodingKnown(head.id)) return WRONG_ENCODING;
+    if (encoding == Encoding.Unknown) return WRONG_ENCODING;
     const isTooLarge = head.bodyLength != UNKNOWN_LENGTH && head.bodyLength > this.maxBody;
     return isTooLarge ? TOO_LARGE : null;
-  }
-
-  private isEncodingKnown(request: u32): bool {
-    const space = memory.data(HEADER_SIZE);
-    const name = CONTENT_ENCODING;
-    if (host.httpHeader(request, name.address, name.length, space, HEADER_SIZE) < 0) return true;
-    const length = headerValue(request, name, space, HEADER_SIZE);
-    return equalsIgnoringCase(space, length, IDENTITY) || this.isGzip(request);
-  }
-
-  private isGzip(request: u32): bool {
-    const space = memory.data(HEADER_SIZE);
-    const length = headerValue(request, CONTENT_ENCODING, space, HEADER_SIZE);
-    return equalsIgnoringCase(space, length, GZIP) || equalsIgnoringCase(space, length, X_GZIP);
   }
 
   /** Says whether we work, or are ready for requests; and nothing else, because anybody may ask. */
@@ -320,13 +314,12 @@ export class Webhook extends Source {
         // Falco has finished all of it: its events, and the first copies of those that came again.
         this.acknowledge(id, true);
         counters.commitMarked();
-        // The answer leaves with the loop's next turn: before that, nothing more may be delivered that a kill repeats.
-        if (this.isContinued || this.isPart) batch.end();
       } else {
         this.finished[this.finishedCount++] = id;
-        // So that what a kill makes come again is one batch or one request, not both.
-        if (this.isContinued || this.isPart) batch.end();
       }
+      // So that what a kill makes come again is one batch or one request, not both: the answer has to leave, with the
+      // loop's next turn, before more is delivered.
+      if (this.isContinued || this.isPart) batch.end();
       return;
     }
     counters.commitMarked();
@@ -384,6 +377,17 @@ export class Webhook extends Source {
     counters.set(Counter.HttpConnections, 0);
     counters.set(Counter.HttpHeldBytes, 0);
   }
+}
+
+function encodingOf(request: u32): Encoding {
+  const space = memory.data(HEADER_SIZE);
+  const name = CONTENT_ENCODING;
+  const whole = host.httpHeader(request, name.address, name.length, space, HEADER_SIZE);
+  if (whole < 0) return Encoding.Plain;
+  const length = trimmed(space, whole, HEADER_SIZE);
+  if (equalsIgnoringCase(space, length, IDENTITY)) return Encoding.Plain;
+  const isGzip = equalsIgnoringCase(space, length, GZIP) || equalsIgnoringCase(space, length, X_GZIP);
+  return isGzip ? Encoding.Gzip : Encoding.Unknown;
 }
 
 function noteRefusal(status: i32, reason: Reason, text: string): void {

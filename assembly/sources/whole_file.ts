@@ -4,13 +4,14 @@ import * as host from '../host';
 import { FileStat } from '../host';
 import { Option } from '../config/schema';
 import { countText } from '../log';
+import { PADDING } from '../memory';
 import { encodePath, errnoText, shownPath, statPath } from './input';
 
 /** Bytes that such a file may have. */
 const MAX_SIZE: i32 = 1024 * 1024;
 
 export class WholeFile {
-  /** Its bytes between `load` and `wipe`. */
+  /** Its bytes between `load` and `wipe`; PADDING bytes of no meaning may be read behind them. */
   address: usize = 0;
   length: i32 = 0;
   private encoded: ArrayBuffer;
@@ -54,7 +55,7 @@ export class WholeFile {
   /** One piece of memory of the greatest size: to grow would leave copies of secrets behind. */
   private readAll(file: i32): i32 {
     this.wipe();
-    this.address = heap.alloc(MAX_SIZE + 1);
+    this.address = heap.alloc(MAX_SIZE + 1 + PADDING);
     while (this.length <= MAX_SIZE) {
       const count = host.fileRead(file, this.address + this.length, MAX_SIZE + 1 - this.length);
       if (count <= 0) return count;

@@ -21,10 +21,6 @@ struct file_stat {
 };
 enum { KIND_OTHER, KIND_REGULAR, KIND_DIRECTORY };
 
-static u32 negative(int error) {
-    return (u32)-error;
-}
-
 u32 w2c_host_fileOpen(struct w2c_host *host, u32 path, u32 length) {
     char name[PATH_MAX];
     if (!host_text(host, path, length, name, sizeof(name)))

@@ -63,6 +63,11 @@ void *host_bytes(struct w2c_host *host, uint32_t at, uint32_t length);
 // The same as a NUL-terminated copy in `out`; false when it does not fit or holds a NUL.
 bool host_text(struct w2c_host *host, uint32_t at, uint32_t length, char *out, size_t capacity);
 
+// An errno as the imports give it.
+static inline uint32_t negative(int error) {
+    return (uint32_t)-error;
+}
+
 // A number for an open thing, or -EMFILE.
 int host_open_handle(struct w2c_host *host, struct handle handle);
 // The open thing with this number; traps when it is none of this kind.

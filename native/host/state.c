@@ -11,10 +11,6 @@
 #include "host.h"
 #include "k8saudit.h"
 
-static u32 negative(int error) {
-    return (u32)-error;
-}
-
 // Writes all of it; 0 or an errno.
 static int write_all(int fd, const char *bytes, size_t length, off_t offset) {
     while (length > 0) {

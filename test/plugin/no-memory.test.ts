@@ -66,7 +66,8 @@ async function starve(running: Served, memory: Memory, send: () => Promise<unkno
     const before = memory.failed;
     const clients = SHAPES.map((bytes) => new Client(running.port).send(Buffer.from(bytes, 'latin1')));
     const sent = Promise.allSettled(send());
-    await running.polled(8);
+    // On a busy machine the clients' bytes may come after some polls.
+    for (let tries = 0; memory.failed === before && tries < 100; tries++) await running.polled(8);
     expect(memory.failed).toBeGreaterThan(before);
     memory.failEach(0);
     for (const { socket } of clients) socket.destroy();

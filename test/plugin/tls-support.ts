@@ -6,7 +6,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent } from 'node:https';
-import { PATH, Webhook, type Answer, type Body } from './webhook-support.ts';
+import { PATH, Webhook, readAnswer, type Answer, type Body } from './webhook-support.ts';
 
 /** What openssl's command says to `-subj` and the like. */
 export interface CertificateOptions {
@@ -135,18 +135,7 @@ export function postTls(port: number, body: Body, options: TlsPostOptions): Prom
     ...identity,
   };
   return new Promise((resolve, reject) => {
-    const request = httpsRequest(target, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: Buffer.concat(parts).toString(),
-        }),
-      );
-    });
+    const request = httpsRequest(target, (response) => readAnswer(response, resolve, reject));
     request.on('error', reject);
     request.end(body);
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients of the webhook: whole requests by node:http, and bare bytes by node:net.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { Reader, init, pluginFile } from './support.ts';
@@ -53,24 +53,33 @@ export interface PostOptions {
   chunks?: Body[];
 }
 
+/** Gives the answer to `resolve` when all of it has come. */
+export function readAnswer(
+  response: IncomingMessage,
+  resolve: (answer: Answer) => void,
+  reject: (error: Error) => void,
+): void {
+  const parts: Buffer[] = [];
+  response.on('data', (part: Buffer) => parts.push(part));
+  response.on('error', reject);
+  response.on('end', () =>
+    resolve({
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      text: Buffer.concat(parts).toString(),
+    }),
+  );
+}
+
 /** One request; rejects when the connection ends without an answer. */
 export function post(port: number, body: Body, options: PostOptions = {}): Promise<Answer> {
   const { agent = false, method = 'POST', path = PATH, host = '127.0.0.1', chunks } = options;
   const headers: Record<string, string> = { 'Content-Type': 'application/json', ...options.headers };
   if (chunks === undefined && method === 'POST') headers['Content-Length'] = String(Buffer.byteLength(body));
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host, port, path, method, agent, headers }, (response) => {
-      const parts: Buffer[] = [];
-      response.on('data', (part: Buffer) => parts.push(part));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text: Buffer.concat(parts).toString(),
-        }),
-      );
-    });
+    const request = httpRequest({ host, port, path, method, agent, headers }, (response) =>
+      readAnswer(response, resolve, reject),
+    );
     request.on('error', reject);
     for (const chunk of chunks ?? []) request.write(chunk);
     request.end(chunks === undefined && method === 'POST' ? body : undefined);
