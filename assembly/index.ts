@@ -97,7 +97,7 @@ export function extract(field: u32, index: u64, keyLength: u32): u64 {
 
 /** plugin_event_to_string of the current event: the address of a NUL-terminated line. */
 export function summary(): usize {
-  return summarize(extraction.currentDocument());
+  return summarize();
 }
 
 // --- for scripts/generate.mjs, which writes build/generated before the C is compiled ---

@@ -4,6 +4,42 @@
 /** Zero bytes that stand behind every text that is scanned, so that a 64-byte load needs no tail case. */
 export const PADDING: u32 = 64;
 
+/** Bytes behind a text that Bytes may read or write, besides those that it is asked for. */
+export const SLACK: u32 = 16;
+
+/** Texts 16 bytes at a time. Most are short: to call memmove, or to go byte by byte, takes longer. */
+export class Bytes {
+  /** The address of the first `byte`, or `end`. Up to 15 bytes behind `end` may be read. */
+  static find(at: usize, end: usize, byte: u8): usize {
+    const wanted = i8x16.splat(byte);
+    for (; at < end; at += 16) {
+      const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
+      if (found != 0) return min(at + usize(ctz(found)), end);
+    }
+    return end;
+  }
+
+  /** Whether two texts of `length` bytes are the same. Up to 15 bytes behind each may be read. */
+  @inline
+  static same(a: usize, b: usize, length: u32): bool {
+    for (let at: u32 = 0; at < length; at += 16) {
+      const differ = ~i8x16.bitmask(i8x16.eq(v128.load(a + at), v128.load(b + at))) & 0xffff;
+      if (differ != 0) return at + u32(ctz(differ)) >= length;
+    }
+    return true;
+  }
+
+  /** Copies `length` bytes, and up to 15 bytes of no meaning behind them. */
+  @inline
+  static copy(to: usize, from: usize, length: u32): void {
+    if (length > 64) {
+      memory.copy(to, from, length);
+      return;
+    }
+    for (let at: u32 = 0; at < length; at += 16) v128.store(to + at, v128.load(from + at));
+  }
+}
+
 /** One growing piece of memory. Growing may move it: keep offsets, not addresses, across `reserve`. */
 export class Block {
   address: usize = 0;
@@ -35,73 +71,5 @@ export class Block {
     const capacity = max<u32>(max<u32>(size, doubled), 256);
     this.address = this.capacity == 0 ? heap.alloc(capacity) : heap.realloc(this.address, capacity);
     this.capacity = capacity;
-  }
-}
-
-/** A piece that stays where it is. A chunk of an arena begins with one of these. */
-@unmanaged
-class Chunk {
-  before: usize;
-  size: u32;
-}
-const CHUNK: u32 = 64 * 1024;
-const CHUNK_HEADER: u32 = 16;
-
-/** Hands out pieces that stay where they are until `reset`: what Falco may still read must not move. */
-export class Arena {
-  private chunk: usize = 0;
-  private top: u32 = 0;
-  private size: u32 = 0;
-  /** Bytes handed out since the last reset. */
-  used: u32 = 0;
-
-  /** A piece of `size` bytes, 8-aligned, not cleared. */
-  alloc(size: u32): usize {
-    const at = (this.top + 7) & ~7;
-    this.used += size;
-    if (at + size <= this.size) {
-      this.top = at + size;
-      return this.chunk + at;
-    }
-    return this.allocInNewChunk(size);
-  }
-
-  /** Gives back the end of the piece that `alloc` gave last: only `used` of its `size` bytes are kept. */
-  trim(size: u32, used: u32): void {
-    this.top -= size - used;
-    this.used -= size - used;
-  }
-
-  /** Forgets all pieces; keeps at most one chunk of the usual size. */
-  reset(): void {
-    this.used = 0;
-    this.top = CHUNK_HEADER;
-    let chunk = this.chunk;
-    this.chunk = 0;
-    this.size = 0;
-    while (chunk != 0) {
-      const header = changetype<Chunk>(chunk);
-      const before = header.before;
-      if (this.chunk == 0 && header.size == CHUNK) {
-        this.chunk = chunk;
-        this.size = CHUNK;
-        header.before = 0;
-      } else {
-        heap.free(chunk);
-      }
-      chunk = before;
-    }
-  }
-
-  private allocInNewChunk(size: u32): usize {
-    const chunkSize = max<u32>(CHUNK, CHUNK_HEADER + size);
-    const chunk = heap.alloc(chunkSize);
-    const header = changetype<Chunk>(chunk);
-    header.before = this.chunk;
-    header.size = chunkSize;
-    this.chunk = chunk;
-    this.size = chunkSize;
-    this.top = CHUNK_HEADER + size;
-    return chunk + CHUNK_HEADER;
   }
 }

@@ -29,18 +29,32 @@ struct capture {
     struct plugin *plugin;
 };
 
+// The event that the WASM has selected.
+struct selection {
+    enum { SELECTED_NONE, SELECTED_OWN, SELECTED_FOREIGN } kind;
+    unsigned generation; // of the instance
+    // Of our batch: where it is, and its number.
+    const ss_plugin_event *event;
+    uint64_t number;
+    // Any other: where the copy of its payload is, and the length.
+    u32 at;
+    u32 length;
+};
+
 struct plugin {
     struct runtime runtime;
     struct capture *capture;
     ss_plugin_owner_t *owner;
     ss_plugin_log_fn_t log_fn;
 
-    // The copy of the payload that the WASM has selected, when it is not of our batch; by the instance with
-    // this generation.
-    bool foreign_selected;
-    unsigned foreign_generation;
-    u32 foreign_at;
-    u32 foreign_length;
+    struct selection selection;
+    // The answers to fields without argument, for the selected event: libsinsp asks for the same ones again
+    // and again. Those of another selection do not count.
+    uint64_t selections;
+    struct {
+        uint64_t selection;
+        uint64_t answer;
+    } answers[FIELD_COUNT];
     // The event whose extraction ended in a trap: it is not tried again.
     const ss_plugin_event *bad_event;
     uint64_t bad_event_number;
@@ -183,7 +197,7 @@ EXPORT void plugin_close(ss_plugin_t *state, ss_instance_t *instance) {
     struct plugin *plugin = state;
     if (plugin == NULL || instance == NULL || plugin->capture != instance)
         return;
-    plugin->foreign_selected = false;
+    plugin->selection.kind = SELECTED_NONE;
     runtime_close(&plugin->runtime);
     free(plugin->capture);
     plugin->capture = NULL;
@@ -211,7 +225,7 @@ EXPORT ss_plugin_rc plugin_next_batch(ss_plugin_t *state, ss_instance_t *instanc
     (void)instance;
     *count = 0;
     *events = NULL;
-    plugin->foreign_selected = false;
+    plugin->selection.kind = SELECTED_NONE;
     plugin->has_bad_event = false;
     runtime_free_retired(&plugin->runtime);
     if (!runtime_has_source(&plugin->runtime)) {
@@ -290,66 +304,85 @@ static const uint8_t *payload_of(const ss_plugin_event *event, uint32_t *length)
     return bytes + PLUGIN_EVENT_PAYLOAD_OFFSET;
 }
 
-// Whether this payload is the foreign one that is selected already. Address and number alone do not tell:
-// another capture may have an event of the same number in the same buffer.
-static bool is_selected_foreign(struct plugin *plugin, const uint8_t *payload, uint32_t length) {
-    return plugin->foreign_selected && plugin->foreign_generation == plugin->runtime.generation &&
-           length == plugin->foreign_length &&
-           memcmp(host_bytes(&plugin->runtime.host, plugin->foreign_at, length), payload, length) == 0;
-}
-
-static void select_foreign(struct plugin *plugin, const uint8_t *payload, uint32_t length) {
-    plugin->foreign_selected = false;
-    u32 at = w2c_k8saudit_foreignSpace(runtime_wasm(&plugin->runtime), length);
-    memcpy(host_bytes(&plugin->runtime.host, at, length), payload, length);
-    w2c_k8saudit_selectForeign(runtime_wasm(&plugin->runtime), length);
-    plugin->foreign_selected = true;
-    plugin->foreign_generation = plugin->runtime.generation;
-    plugin->foreign_at = at;
-    plugin->foreign_length = length;
-}
-
-// Makes an event current in the WASM: our own by its address, any other by its bytes. libscap hands
-// extract_fields the very pointer that next_batch gave out, but the API does not promise it. Result 1, or 0:
-// not an event of ours.
-static void run_select(void *context) {
-    struct call *call = context;
-    struct plugin *plugin = plugin_of(call);
-    const ss_plugin_event *event = call->text;
+// Whether the event can be one of our batch: libscap hands extract_fields the very pointer that next_batch
+// gave out, but the API does not promise it.
+static bool is_in_memory(const struct plugin *plugin, const ss_plugin_event *event, u32 *offset) {
     const wasm_rt_memory_t *memory = plugin->runtime.host.memory;
-    uintptr_t offset = (uintptr_t)event - (uintptr_t)memory->data;
-    call->result = 1;
-    if (offset < memory->size &&
-        w2c_k8saudit_selectOwn(runtime_wasm(&plugin->runtime), (u32)offset, call->arguments[0]) == 1) {
-        plugin->foreign_selected = false;
-        return;
-    }
-    uint32_t length = 0;
-    const uint8_t *payload = payload_of(event, &length);
-    call->result = payload != NULL;
-    if (payload != NULL && !is_selected_foreign(plugin, payload, length))
-        select_foreign(plugin, payload, length);
+    uintptr_t distance = (uintptr_t)event - (uintptr_t)memory->data;
+    *offset = (u32)distance;
+    return distance < memory->size;
 }
+
+static bool is_selected(struct plugin *plugin, const ss_plugin_event_input *input) {
+    const struct selection *selection = &plugin->selection;
+    if (selection->kind == SELECTED_NONE || selection->generation != plugin->runtime.generation)
+        return false;
+    if (selection->kind == SELECTED_OWN)
+        return selection->event == input->evt && selection->number == input->evtnum;
+    // Address and number alone do not tell: another capture may have an event of the same number in the same
+    // buffer.
+    u32 offset;
+    uint32_t length = 0;
+    const uint8_t *payload = payload_of(input->evt, &length);
+    return payload != NULL && !is_in_memory(plugin, input->evt, &offset) && length == selection->length &&
+           memcmp(runtime_native(&plugin->runtime, selection->at), payload, length) == 0;
+}
+
+// Makes an event current in the WASM: our own by its address, any other by its bytes. False: it is no event
+// of ours.
+static bool select_event(struct plugin *plugin, const ss_plugin_event_input *input) {
+    if (is_selected(plugin, input))
+        return true;
+    w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
+    struct selection selection = {.generation = plugin->runtime.generation};
+    plugin->selection.kind = SELECTED_NONE;
+    plugin->selections++;
+    u32 offset;
+    if (is_in_memory(plugin, input->evt, &offset) &&
+        w2c_k8saudit_selectOwn(wasm, offset, input->evtnum) == 1) {
+        selection.kind = SELECTED_OWN;
+        selection.event = input->evt;
+        selection.number = input->evtnum;
+    } else {
+        const uint8_t *payload = payload_of(input->evt, &selection.length);
+        if (payload == NULL)
+            return false;
+        selection.kind = SELECTED_FOREIGN;
+        selection.at = w2c_k8saudit_foreignSpace(wasm, selection.length);
+        memcpy(host_bytes(&plugin->runtime.host, selection.at, selection.length), payload, selection.length);
+        w2c_k8saudit_selectForeign(wasm, selection.length);
+    }
+    plugin->selection = selection;
+    return true;
+}
+
+// A call about an event.
+struct question {
+    struct call call;
+    const ss_plugin_event_input *event;
+    const ss_plugin_extract_field *field;
+};
 
 static void run_extract(void *context) {
-    struct call *call = context;
-    struct plugin *plugin = plugin_of(call);
+    struct question *question = context;
+    struct plugin *plugin = plugin_of(&question->call);
+    const ss_plugin_extract_field *field = question->field;
+    if (!select_event(plugin, question->event))
+        return;
     w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
-    if (call->text != NULL) {
-        u32 length = (u32)call->text_length;
+    u64 index = NO_INDEX;
+    u32 length = 0;
+    if (field->arg_present && field->arg_key != NULL) {
+        length = (u32)strlen(field->arg_key);
         u32 at = w2c_k8saudit_keySpace(wasm, length);
-        memcpy(host_bytes(&plugin->runtime.host, at, length), call->text, length);
+        memcpy(host_bytes(&plugin->runtime.host, at, length), field->arg_key, length);
+    } else if (field->arg_present) {
+        index = field->arg_index;
     }
-    call->result =
-        w2c_k8saudit_extract(wasm, (u32)call->arguments[0], call->arguments[1], (u32)call->text_length);
-    if (call->result != 0)
-        host_bytes(&plugin->runtime.host, (u32)call->result, (u32)(call->result >> 32) * 16);
-}
-
-static void mark_bad(struct plugin *plugin, const ss_plugin_event_input *input) {
-    plugin->bad_event = input->evt;
-    plugin->bad_event_number = input->evtnum;
-    plugin->has_bad_event = true;
+    u64 answer = w2c_k8saudit_extract(wasm, field->field_id, index, length);
+    if (answer != 0)
+        host_bytes(&plugin->runtime.host, (u32)answer, (u32)(answer >> 32) * 16);
+    question->call.result = answer;
 }
 
 static bool is_bad(const struct plugin *plugin, const ss_plugin_event_input *input) {
@@ -357,13 +390,16 @@ static bool is_bad(const struct plugin *plugin, const ss_plugin_event_input *inp
            plugin->bad_event_number == input->evtnum;
 }
 
-static bool select_event(struct plugin *plugin, const ss_plugin_event_input *input) {
-    if (is_bad(plugin, input))
+// Asks the WASM about an event; false when that ended in a trap, now or before.
+static bool ask(struct plugin *plugin, struct question *question, void (*run)(void *), const char *doing) {
+    const ss_plugin_event_input *event = question->event;
+    if (is_bad(plugin, event))
         return false;
-    struct call call = {.text = input->evt, .arguments = {input->evtnum}};
-    if (runtime_call(&plugin->runtime, run_select, &call, "reading an event's fields"))
-        return call.result != 0;
-    mark_bad(plugin, input);
+    if (runtime_call(&plugin->runtime, run, &question->call, doing))
+        return true;
+    plugin->bad_event = event->evt;
+    plugin->bad_event_number = event->evtnum;
+    plugin->has_bad_event = true;
     return false;
 }
 
@@ -383,23 +419,21 @@ static bool reserve_offsets(struct plugin *plugin, uint32_t count) {
     return true;
 }
 
-// One field of the current event. Gives the WASM's packed result: see assembly/fields/values.ts.
+// One field of an event. Gives the WASM's packed result: see assembly/fields/values.ts.
 static uint64_t extract_field(struct plugin *plugin, const ss_plugin_event_input *event,
-                              ss_plugin_extract_field *field) {
-    struct call call = {.arguments = {field->field_id, NO_INDEX}};
-    if (field->arg_present && field->arg_key != NULL) {
-        call.text = field->arg_key;
-        call.text_length = strlen(field->arg_key);
-    } else if (field->arg_present) {
-        call.arguments[1] = field->arg_index;
-    }
-    if (!runtime_call(&plugin->runtime, run_extract, &call, "reading a field")) {
-        mark_bad(plugin, event);
+                              const ss_plugin_extract_field *field) {
+    bool is_kept = !field->arg_present && field->field_id < FIELD_COUNT;
+    if (is_kept && plugin->answers[field->field_id].selection == plugin->selections &&
+        is_selected(plugin, event))
+        return plugin->answers[field->field_id].answer;
+    struct question question = {.event = event, .field = field};
+    if (!ask(plugin, &question, run_extract, "reading a field"))
         return 0;
+    if (is_kept) {
+        plugin->answers[field->field_id].selection = plugin->selections;
+        plugin->answers[field->field_id].answer = question.call.result;
     }
-    field->res_len = call.result >> 32;
-    field->res.str = (const char **)runtime_native(&plugin->runtime, (u32)call.result);
-    return call.result;
+    return question.call.result;
 }
 
 // libsinsp asks one field a call and reads an offset for each of its values; asked for several fields, there
@@ -428,11 +462,12 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
     // libsinsp keeps the addresses of values for as long as the event is the same.
     if (!is_bad(plugin, event))
         runtime_free_retired_values(&plugin->runtime);
-    bool selected = select_event(plugin, event);
     for (uint32_t i = 0; i < input->num_fields; i++) {
         ss_plugin_extract_field *field = &input->fields[i];
-        field->res_len = 0;
-        uint64_t values = selected && !is_bad(plugin, event) ? extract_field(plugin, event, field) : 0;
+        uint64_t values = extract_field(plugin, event, field);
+        field->res_len = values >> 32;
+        if (values != 0)
+            field->res.str = (const char **)runtime_native(&plugin->runtime, (u32)values);
         if (input->value_offsets != NULL)
             fill_offsets(plugin, input, i, values);
     }
@@ -440,8 +475,11 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
 }
 
 static void run_summary(void *context) {
-    struct call *call = context;
-    struct plugin *plugin = plugin_of(call);
+    struct question *question = context;
+    struct plugin *plugin = plugin_of(&question->call);
+    question->call.result = select_event(plugin, question->event);
+    if (question->call.result == 0)
+        return;
     u32 at = w2c_k8saudit_summary(runtime_wasm(&plugin->runtime));
     free(plugin->event_text);
     plugin->event_text = strdup(host_bytes(&plugin->runtime.host, at, 1));
@@ -449,13 +487,11 @@ static void run_summary(void *context) {
 
 EXPORT const char *plugin_event_to_string(ss_plugin_t *state, const ss_plugin_event_input *event) {
     struct plugin *plugin = state;
-    struct call call = {0};
-    if (!select_event(plugin, event))
-        return "(no audit event)";
-    if (!runtime_call(&plugin->runtime, run_summary, &call, "describing an event")) {
-        mark_bad(plugin, event);
+    struct question question = {.event = event};
+    if (!ask(plugin, &question, run_summary, "describing an event"))
         return "(internal error; the log has more)";
-    }
+    if (question.call.result == 0)
+        return "(no audit event)";
     return plugin->event_text != NULL ? plugin->event_text : "";
 }
 

@@ -70,6 +70,7 @@ export function catalogueHeader({ fields, schema, metrics }) {
   return [
     '// Written by scripts/generate.mjs from the WASM.',
     `#define METRIC_COUNT ${rows.length}`,
+    `#define FIELD_COUNT ${JSON.parse(fields).length}`,
     `static const char catalogue_fields[] =\n${cString(fields)};`,
     `static const char catalogue_schema[] =\n${cString(hostSchema(schema).replaceAll('},', '},\n'))};`,
     `static const struct {\n    const char *name;\n    int is_gauge;\n} catalogue_metrics[METRIC_COUNT] = {`,

@@ -4,7 +4,7 @@ import { Kind, Node, Tape, endOf, firstOf } from '../json/tape';
 import { Index, scan, scanError, scanErrorAt, scanErrorText, skipSpace } from '../json/scan';
 import { unescape, valueCapacity } from '../json/text';
 import { Severity, log } from '../log';
-import { PADDING } from '../memory';
+import { PADDING, SLACK } from '../memory';
 import { Option, Type, optionNamed, options, usedNames } from './schema';
 
 /** The values of the options that have a meaning here. */
@@ -165,7 +165,7 @@ function textOf(text: usize, value: Node): string {
 
 /** The characters of a scanned string. */
 function unescaped(at: usize, length: u32): string {
-  const space = heap.alloc(length + 1);
+  const space = heap.alloc(length + SLACK);
   const result = decode(space, unescape(at, at + length, space));
   heap.free(space);
   return result;

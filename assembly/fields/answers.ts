@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The answers to questions with an argument, for the current event: rules ask the same ones again and again, and
 // each answer takes memory until the event changes.
-import { arena } from './values';
+import { Arena } from './arena';
 
 /** Answers that are kept, a power of two; what finds no place is read anew. */
 const SLOTS: u32 = 1024;
@@ -9,7 +9,7 @@ const PROBES: u32 = 8;
 
 @unmanaged
 class Slot {
-  generation: u32;
+  generation: u64;
   field: u32;
   index: u64;
   key: usize;
@@ -26,8 +26,8 @@ memory.fill(table, 0, SLOTS * SLOT_SIZE);
 let free: Slot | null = null;
 let wantedHash: u32 = 0;
 
-/** The slot of this question, or null; `generation` (never 0) tells the events apart. */
-export function find(generation: u32, field: u32, index: u64, key: usize, keyLength: u32): Slot | null {
+/** The slot of this question, or null; `generation` (never 0, see Document) tells the events apart. */
+export function find(generation: u64, field: u32, index: u64, key: usize, keyLength: u32): Slot | null {
   const hash = hashOf(field, index, key, keyLength);
   wantedHash = hash;
   free = null;
@@ -44,10 +44,10 @@ export function find(generation: u32, field: u32, index: u64, key: usize, keyLen
 }
 
 /** Keeps the answer to the question that `find` has just not found. */
-export function keep(generation: u32, field: u32, index: u64, key: usize, keyLength: u32, answer: u64): void {
+export function keep(generation: u64, field: u32, index: u64, key: usize, keyLength: u32, answer: u64): void {
   const slot = free;
   if (!slot) return;
-  const copy = arena.alloc(keyLength);
+  const copy = Arena.alloc(keyLength);
   memory.copy(copy, key, keyLength);
   slot.generation = generation;
   slot.field = field;

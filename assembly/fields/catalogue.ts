@@ -274,13 +274,15 @@ const pod: Field[] = [
 ];
 
 /** All fields; a field's id is its place here. */
-export const fields: Field[] = event
-  .concat(binding)
-  .concat(objects)
-  .concat(pod)
-  .concat(containerFields('containers'))
-  .concat(containerFields('initContainers'))
-  .concat(containerFields('ephemeralContainers'));
+export const fields: StaticArray<Field> = StaticArray.fromArray(
+  event
+    .concat(binding)
+    .concat(objects)
+    .concat(pod)
+    .concat(containerFields('containers'))
+    .concat(containerFields('initContainers'))
+    .concat(containerFields('ephemeralContainers')),
+);
 
 /** The catalogue in the JSON of plugin_get_fields. */
 export function fieldsJson(): string {

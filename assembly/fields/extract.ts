@@ -2,9 +2,10 @@
 // The event that Falco asks about, and the answers. Values stay until the event changes.
 import { Batch } from '../audit/batch';
 import { NO_CLUSTER } from '../audit/clusters';
-import { Shape, hasAuditId, shapeOf } from '../audit/event';
+import { Shape, shapeOf } from '../audit/event';
 import { Counter, counters } from '../counters';
-import { Document, Node } from '../json/document';
+import { Document } from '../json/document';
+import { Node } from '../json/tape';
 import { Tape } from '../json/tape';
 import { Index, scan, skipSpace } from '../json/scan';
 import { Reason, Severity, logLimited, mayLog } from '../log';
@@ -12,8 +13,9 @@ import { Block, PADDING } from '../memory';
 import { fields } from './catalogue';
 import { find, keep } from './answers';
 import { Field, Question } from './field';
-import { NO_INDEX } from './path';
-import { arena, beginValues, finishValues } from './values';
+import { NO_INDEX, Path } from './path';
+import { Arena } from './arena';
+import { answerOf, beginValues, finishValues } from './values';
 
 /**
  * Bytes of values that one event may give; beyond it fields have no value. All of them stay until the event
@@ -23,10 +25,9 @@ const MAX_VALUE_BYTES: u32 = 64 * 1024 * 1024;
 /** Memory kept for foreign events. */
 const KEEP_FOREIGN: u32 = 1024 * 1024;
 
-const document = new Document();
+const AUDIT_ID = new Path('auditID');
+
 const question = new Question();
-// Counts up with each event: what was kept for an earlier one is not taken for this one's.
-let generation: u32 = 0;
 let currentOffset: usize = 0;
 let currentNumber: u64 = 0;
 
@@ -40,11 +41,12 @@ export function forgetEvent(): void {
   become(0, null);
 }
 
+/** Makes this the current event; it has no fields without an auditID, as in the official plugin. */
 function become(text: usize, root: Node | null): void {
-  document.become(text, root);
+  Document.become(text, root);
+  if (root && !AUDIT_ID.find()) Document.root = null;
   question.cluster = NO_CLUSTER;
-  generation++;
-  arena.reset();
+  Arena.reset();
 }
 
 /**
@@ -58,8 +60,7 @@ export function selectOwn(batch: Batch, event: usize, number: u64): bool {
   currentOffset = event;
   currentNumber = number;
   const text = batch.payload(index);
-  const root = batch.root(index);
-  become(text, hasAuditId(text, root) ? root : null);
+  become(text, batch.root(index));
   question.cluster = batch.cluster(index);
   return true;
 }
@@ -81,7 +82,7 @@ export function selectForeign(length: u32): void {
   if (behind != 0 && skipSpace(behind) >= text + length) {
     const node = changetype<Node>(foreignTape.address);
     // Events of a list are delivered without their list, so `kind` may be missing.
-    if (shapeOf(text, node, true) == Shape.Event && hasAuditId(text, node)) root = node;
+    if (shapeOf(text, node, true) == Shape.Event) root = node;
   }
   become(text, root);
 }
@@ -96,39 +97,40 @@ export function keySpace(length: u32): usize {
  * `keyLength` bytes of a key argument stand in the key space; `index` is NO_INDEX without an index argument.
  */
 export function extract(id: u32, index: u64, keyLength: u32): u64 {
-  const root = document.root;
-  if (!root || id >= u32(fields.length)) return 0;
-  const field = fields[id];
-  if (index == NO_INDEX && keyLength == 0) {
-    if (field.cachedFor != generation) {
-      field.cached = read(field, root, NO_INDEX, 0);
-      field.cachedFor = generation;
-    }
-    return field.cached;
+  if (!Document.root || id >= u32(fields.length)) return 0;
+  const hasArgument = index != NO_INDEX || keyLength != 0;
+  if (hasArgument) {
+    const known = find(Document.generation, id, index, key.address, keyLength);
+    if (known) return known.answer;
   }
-  const known = find(generation, id, index, key.address, keyLength);
-  if (known) return known.answer;
-  const answer = read(field, root, index, keyLength);
-  keep(generation, id, index, key.address, keyLength, answer);
+  const answer = read(unchecked(fields[id]), index, keyLength);
+  if (hasArgument) keep(Document.generation, id, index, key.address, keyLength, answer);
   return answer;
 }
 
-function read(field: Field, root: Node, index: u64, keyLength: u32): u64 {
-  if (arena.used > MAX_VALUE_BYTES) {
+function read(field: Field, index: u64, keyLength: u32): u64 {
+  if (Arena.used > MAX_VALUE_BYTES) {
     noteTooManyValues();
     return 0;
   }
-  question.document = document;
-  question.event = root;
+  const invalidBefore = Document.invalidBodies;
+  const answer = field.isText ? readText(field) : readValues(field, index, keyLength);
+  if (Document.invalidBodies != invalidBefore) noteInvalidBody();
+  return answer;
+}
+
+function readText(field: Field): u64 {
+  const node = field.path.find();
+  return node ? answerOf(node) : 0;
+}
+
+function readValues(field: Field, index: u64, keyLength: u32): u64 {
   question.index = index;
   question.key = key.address;
   question.keyLength = keyLength;
-  const invalidBefore = document.invalidBodies;
   beginValues();
   field.read(field, question);
-  const values = finishValues();
-  if (document.invalidBodies != invalidBefore) noteInvalidBody();
-  return values;
+  return finishValues();
 }
 
 function noteTooManyValues(): void {
@@ -147,9 +149,4 @@ function noteInvalidBody(): void {
   if (!mayLog(Reason.Body)) return;
   const text = 'the request or response body of an event is not valid JSON; its fields have no value';
   logLimited(Reason.Body, Severity.Debug, text);
-}
-
-/** The current event, for summaries. */
-export function currentDocument(): Document {
-  return document;
 }

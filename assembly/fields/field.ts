@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row of the catalogue, and the ways in which a field's values are read.
-import { Document, Node } from '../json/document';
+import { Node } from '../json/tape';
 import { Path } from './path';
 import { addNode } from './values';
 
@@ -15,8 +15,6 @@ export const enum Argument {
 
 /** What a reader is asked: the event, where it came from, and the argument in the brackets. */
 export class Question {
-  document!: Document;
-  event!: Node;
   /** NO_INDEX when there is none. */
   index: u64 = 0;
   /** UTF-8 bytes; 0, 0 when there is none. */
@@ -30,20 +28,21 @@ export class Question {
 export type Reader = (field: Field, question: Question) => void;
 
 export class Field {
-  /** Event and argument that `cached` answers, for fields asked without an argument. */
-  cachedFor: u32 = 0;
-  cached: u64 = 0;
   /** Whether Falco shows the field with every alert. */
   inOutput: bool = false;
+  /** Whether its only value is the text of a node at a plain path: most are asked for these, so they have a short way. */
+  readonly isText: bool;
 
   constructor(
     public readonly name: string,
     public readonly isList: bool,
     public readonly argument: Argument,
-    public readonly path: Path | null,
+    public readonly path: Path,
     public readonly read: Reader,
     public readonly description: string,
-  ) {}
+  ) {
+    this.isText = !isList && path.isPlain && read == readNodes;
+  }
 }
 
 /** The same field, shown with every alert. */
@@ -83,23 +82,6 @@ export function readNodes(field: Field, question: Question): void {
 }
 
 /** Calls `visitor` for every value at the field's path. */
-export function visit(
-  field: Field,
-  question: Question,
-  visitor: (document: Document, node: Node) => void,
-): void {
-  field.path!.visit(question.document, question.event, question.index, visitor);
-}
-
-/** The value of a path without lists, or null. */
-export function valueAt(path: Path, question: Question): Node | null {
-  found = null;
-  path.visit(question.document, question.event, question.index, remember);
-  return found;
-}
-
-let found: Node | null = null;
-
-function remember(document: Document, node: Node): void {
-  if (!found) found = node;
+export function visit(field: Field, question: Question, visitor: (node: Node) => void): void {
+  field.path.visit(question.index, visitor);
 }

@@ -5,7 +5,8 @@
 //   spec.containers[].name            each element
 //   spec.containers[i].name           each element, or the one that the field's index argument picks
 //   spec.containers[0].image          the first element
-import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { Document } from '../json/document';
+import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { Name } from '../json/name';
 import { ROOT, keys } from '../json/keys';
 
@@ -26,13 +27,79 @@ class Step {
 /** The index argument that a field was asked with, or none. */
 export const NO_INDEX: u64 = u64.MAX_VALUE;
 
-export type Visit = (document: Document, node: Node) => void;
+export type Visit = (node: Node) => void;
+
+/**
+ * A place that is reached through members alone. Many paths begin with the same one (`requestObject.spec`), so it is
+ * looked for once for each event, when the first of them is asked for.
+ */
+class Stem {
+  private below: Stem[] = [];
+  private generation: u64 = 0;
+  private found: Node | null = null;
+
+  constructor(
+    private parent: Stem | null,
+    private key: Name | null,
+  ) {}
+
+  /** The place of the member with this key. */
+  member(key: Name): Stem {
+    for (let i = 0; i < this.below.length; i++) {
+      if (this.below[i].key!.equals(key.address, key.length)) return this.below[i];
+    }
+    const stem = new Stem(this, key);
+    this.below.push(stem);
+    return stem;
+  }
+
+  /** What stands there in the document, or null. */
+  @inline
+  node(): Node | null {
+    return this.generation == Document.generation ? this.found : this.look();
+  }
+
+  private look(): Node | null {
+    const parent = this.parent;
+    let found = Document.root;
+    if (parent) {
+      const object = parent.generation == Document.generation ? parent.found : parent.look();
+      const key = this.key!;
+      found = object ? Document.member(object, key) : null;
+    }
+    this.generation = Document.generation;
+    this.found = found;
+    return found;
+  }
+}
+
+const top = new Stem(null, null);
 
 export class Path {
+  /** The members up to the first list, or to the end. */
+  private stem: Stem;
+  /** What comes behind them. */
   private steps: StaticArray<Step>;
 
   constructor(text: string) {
-    this.steps = parse(text);
+    const all = parse(text);
+    let stem = top;
+    let members = 0;
+    while (members < all.length && all[members].mode == Mode.Member) stem = stem.member(all[members++].key!);
+    this.stem = stem;
+    this.steps = StaticArray.fromArray(all.slice(members));
+  }
+
+  /** Whether the path goes through members alone. */
+  get isPlain(): bool {
+    return this.steps.length == 0;
+  }
+
+  /** The value of a plain path, or null when there is none, or the value is null. */
+  @inline
+  find(): Node | null {
+    const node = this.stem.node();
+    return node && node.kind != Kind.Null ? node : null;
   }
 
   /**
@@ -40,40 +107,41 @@ export class Path {
    * [i]. An object where a list should be counts as its only element, as in the official plugin; any
    * other value there, or a body that is not JSON, has no values.
    */
-  visit(document: Document, from: Node, index: u64, visit: Visit): void {
-    this.walk(document, from, 0, index, visit);
+  visit(index: u64, visit: Visit): void {
+    const node = this.stem.node();
+    if (node) this.walk(node, 0, index, visit);
   }
 
-  private walk(document: Document, from: Node, first: i32, index: u64, visit: Visit): void {
+  private walk(from: Node, first: i32, index: u64, visit: Visit): void {
     let node = from;
     for (let i = first; i < this.steps.length; i++) {
       const step = this.steps[i];
       if (step.mode == Mode.Member) {
         const key = step.key!;
-        const found = document.member(node, key.address, key.length);
+        const found = Document.member(node, key);
         if (!found) return;
         node = found;
         continue;
       }
-      const list = document.indexed(node);
+      const list = Document.indexed(node);
       if (!list) return;
       if (list.kind == Kind.Array) {
-        this.walkElements(document, list, i, index, visit);
+        this.walkElements(list, i, index, visit);
         return;
       }
       if (list.kind != Kind.Object) return;
     }
-    if (node.kind != Kind.Null) visit(document, node);
+    if (node.kind != Kind.Null) visit(node);
   }
 
-  private walkElements(document: Document, list: Node, step: i32, index: u64, visit: Visit): void {
+  private walkElements(list: Node, step: i32, index: u64, visit: Visit): void {
     const mode = this.steps[step].mode;
     const wanted = mode == Mode.First ? 0 : mode == Mode.Picked ? index : NO_INDEX;
     const end = endOf(list);
     let number: u64 = 0;
     for (let at = firstOf(list); at < end; number++) {
       const element = changetype<Node>(at);
-      if (wanted == NO_INDEX || number == wanted) this.walk(document, element, step + 1, index, visit);
+      if (wanted == NO_INDEX || number == wanted) this.walk(element, step + 1, index, visit);
       at += element.span;
     }
   }
@@ -84,7 +152,7 @@ export function reads(path: string): void {
   parse(path);
 }
 
-function parse(text: string): StaticArray<Step> {
+function parse(text: string): Step[] {
   const steps: Step[] = [];
   let place = ROOT;
   let at = 0;
@@ -112,5 +180,5 @@ function parse(text: string): StaticArray<Step> {
       at = end;
     }
   }
-  return StaticArray.fromArray(steps);
+  return steps;
 }

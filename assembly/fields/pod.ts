@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for pods: containers, their images, ports and users, volumes.
-import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { Document } from '../json/document';
+import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { Name } from '../json/name';
 import { writeValue, unescape, valueCapacity } from '../json/text';
-import { Field, Question, valueAt, visit } from './field';
+import { SLACK } from '../memory';
+import { Arena } from './arena';
+import { Field, Question, visit } from './field';
 import { Path } from './path';
-import { addBool, addCopy, addNode, addWritten, arena } from './values';
+import { addBool, addCopy, addNode, addWritten } from './values';
 
 const NAME = new Name('name');
 const SECURITY_CONTEXT = new Name('securityContext');
@@ -20,29 +23,24 @@ const POD_RUN_AS_GROUP = new Path('requestObject.spec.securityContext.runAsGroup
 const VOLUMES = new Path('requestObject.spec.volumes');
 const ZERO = memory.data<u8>([0x30, 0]);
 
-function memberOf(document: Document, node: Node, name: Name): Node | null {
-  const value = document.member(node, name.address, name.length);
-  return value && value.kind != Kind.Null ? value : null;
-}
-
 /** The elements of each list at the path, joined by a space: a command as it is typed. */
 export function readJoined(field: Field, question: Question): void {
   visit(field, question, addJoined);
 }
 
-function addJoined(document: Document, node: Node): void {
+function addJoined(node: Node): void {
   if (node.kind != Kind.Array) return;
-  const capacity = valueCapacity(node) + 1;
-  const out = arena.alloc(capacity);
+  const capacity = valueCapacity(node);
+  const out = Arena.alloc(capacity);
   let length: u32 = 0;
   const end = endOf(node);
   for (let at = firstOf(node); at < end;) {
     const element = changetype<Node>(at);
     if (at != firstOf(node)) store<u8>(out + length++, 0x20);
-    length += writeValue(document.text, element, out + length);
+    length += writeValue(Document.text, element, out + length);
     at += element.span;
   }
-  arena.trim(capacity, length + 1);
+  Arena.trim(capacity, length + 1);
   addWritten(out, length, 0, 0);
 }
 
@@ -51,11 +49,11 @@ export function readRepository(field: Field, question: Question): void {
   visit(field, question, addRepository);
 }
 
-function addRepository(document: Document, node: Node): void {
-  const capacity = valueCapacity(node) + 1;
-  const out = arena.alloc(capacity);
-  const length = repositoryLength(out, writeValue(document.text, node, out));
-  arena.trim(capacity, length + 1);
+function addRepository(node: Node): void {
+  const capacity = valueCapacity(node);
+  const out = Arena.alloc(capacity);
+  const length = repositoryLength(out, writeValue(Document.text, node, out));
+  Arena.trim(capacity, length + 1);
   addWritten(out, length, 0, 0);
 }
 
@@ -73,14 +71,13 @@ function repositoryLength(image: usize, length: u32): u32 {
 
 /** Whether any container at the path is privileged; nothing when there is no list of containers. */
 export function readAnyPrivileged(field: Field, question: Question): void {
-  const containers = valueAt(field.path!, question);
+  const containers = field.path.find();
   if (!containers || containers.kind != Kind.Array) return;
-  const document = question.document;
   const end = endOf(containers);
   let any = false;
   for (let at = firstOf(containers); at < end && !any; at += changetype<Node>(at).span) {
-    const context = memberOf(document, changetype<Node>(at), SECURITY_CONTEXT);
-    const privileged = context ? memberOf(document, context, PRIVILEGED) : null;
+    const context = Document.value(changetype<Node>(at), SECURITY_CONTEXT);
+    const privileged = context ? Document.value(context, PRIVILEGED) : null;
     any = privileged != null && privileged.kind == Kind.True;
   }
   addBool(any);
@@ -101,32 +98,32 @@ export function readEffectiveGroup(field: Field, question: Question): void {
 }
 
 function readEffective(field: Field, question: Question, podPath: Path, name: Name): void {
-  podValue = valueAt(podPath, question);
+  podValue = podPath.find();
   wantedName = name;
   visit(field, question, addEffective);
 }
 
-function addEffective(document: Document, container: Node): void {
+function addEffective(container: Node): void {
   // An object in the containers' place is no list of containers: it runs as nobody.
   if (container.kind != Kind.Object || container.keyEnd != 0) return;
-  const context = memberOf(document, container, SECURITY_CONTEXT);
-  const own = context ? memberOf(document, context, wantedName) : null;
+  const context = Document.value(container, SECURITY_CONTEXT);
+  const own = context ? Document.value(context, wantedName) : null;
   const value = own ? own : podValue;
-  if (value) addNode(document, value);
+  if (value) addNode(value);
   else addWritten(ZERO, 1, 0, 0);
 }
 
 /** Each port's hostPort, else its containerPort where the pod shares the host's network. */
 export function readHostPorts(field: Field, question: Question): void {
-  const hostNetwork = valueAt(HOST_NETWORK, question);
+  const hostNetwork = HOST_NETWORK.find();
   onHostNetwork = hostNetwork != null && hostNetwork.kind == Kind.True;
   visit(field, question, addHostPort);
 }
 
-function addHostPort(document: Document, port: Node): void {
-  const hostPort = memberOf(document, port, HOST_PORT);
-  const value = hostPort || !onHostNetwork ? hostPort : memberOf(document, port, CONTAINER_PORT);
-  if (value) addNode(document, value);
+function addHostPort(port: Node): void {
+  const hostPort = Document.value(port, HOST_PORT);
+  const value = hostPort || !onHostNetwork ? hostPort : Document.value(port, CONTAINER_PORT);
+  if (value) addNode(value);
 }
 
 /** The types of each volume: its keys other than `name`. */
@@ -134,19 +131,19 @@ export function readVolumeTypes(field: Field, question: Question): void {
   visit(field, question, addKeys);
 }
 
-function addKeys(document: Document, volume: Node): void {
+function addKeys(volume: Node): void {
   if (volume.kind != Kind.Object) return;
   const end = endOf(volume);
   for (let at = firstOf(volume); at < end; at += changetype<Node>(at).span) {
     const member = changetype<Node>(at);
-    const key = document.text + member.keyStart;
+    const key = Document.text + member.keyStart;
     const length = member.keyEnd - member.keyStart;
     if (NAME.equals(key, length)) continue;
     if (!member.keyEscaped) {
       addCopy(key, length);
       continue;
     }
-    const out = arena.alloc(length + 1);
+    const out = Arena.alloc(length + SLACK);
     addWritten(out, unescape(key, key + length, out), 0, 0);
   }
 }
@@ -157,7 +154,7 @@ let matches = false;
 
 /** Whether some host path equals the key, or begins with it when the key ends in `*`. */
 export function readHostPathMatch(field: Field, question: Question): void {
-  if (!valueAt(VOLUMES, question)) return;
+  if (!VOLUMES.find()) return;
   pattern = question.key;
   patternLength = question.keyLength;
   matches = false;
@@ -165,12 +162,12 @@ export function readHostPathMatch(field: Field, question: Question): void {
   addBool(matches);
 }
 
-function matchHostPath(document: Document, node: Node): void {
+function matchHostPath(node: Node): void {
   if (matches) return;
-  const capacity = valueCapacity(node) + 1;
-  const path = arena.alloc(capacity);
-  const length = writeValue(document.text, node, path);
-  arena.trim(capacity, 0);
+  const capacity = valueCapacity(node);
+  const path = Arena.alloc(capacity);
+  const length = writeValue(Document.text, node, path);
+  Arena.trim(capacity, 0);
   const isPrefix = patternLength > 0 && load<u8>(pattern + patternLength - 1) == 0x2a;
   const compared = isPrefix ? patternLength - 1 : patternLength;
   if (isPrefix ? length < compared : length != compared) return;

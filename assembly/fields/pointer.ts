@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reader for any value of the event, by JSON pointer (RFC 6901).
-import { Document, Kind, Node, endOf, firstOf } from '../json/document';
+import { Document } from '../json/document';
+import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { isEscapedKey } from '../json/text';
 import { Field, Question } from './field';
 import { addNode } from './values';
@@ -15,20 +16,19 @@ const DECODED_SIZE: u32 = 256;
 
 /** The value at the pointer in the brackets, e.g. /requestObject/spec/replicas; the whole event for an empty one. */
 export function readPointer(field: Field, question: Question): void {
-  const document = question.document;
   const end = question.key + question.keyLength;
   let at = question.key;
-  let node: Node = question.event;
+  let node: Node = Document.root!;
   for (let i = 0; at < end; i++) {
     if (i == MAX_TOKENS || load<u8>(at) != 0x2f) return;
     at = nextToken(at + 1, end);
     if (at == 0) return;
-    const found = child(document, node);
+    const found = child(node);
     if (!found) return;
     node = found;
   }
-  const value = document.indexed(node);
-  if (value && value.kind != Kind.Null) addNode(document, node);
+  const value = Document.indexed(node);
+  if (value && value.kind != Kind.Null) addNode(node);
 }
 
 /** Takes the token at `at`, with ~1 and ~0 as / and ~; the address behind it, or 0 when it is malformed. */
@@ -62,10 +62,10 @@ function decodeToken(): bool {
 }
 
 /** The member, or element, of `node` that the token names. */
-function child(document: Document, node: Node): Node | null {
-  const container = document.indexed(node);
+function child(node: Node): Node | null {
+  const container = Document.indexed(node);
   if (!container) return null;
-  if (container.kind == Kind.Object) return childMember(document, container);
+  if (container.kind == Kind.Object) return childMember(container);
   if (container.kind != Kind.Array) return null;
   let left = index();
   if (left < 0) return null;
@@ -79,11 +79,11 @@ function child(document: Document, node: Node): Node | null {
 }
 
 /** The first member whose key, without its escapes, is the token. */
-function childMember(document: Document, object: Node): Node | null {
+function childMember(object: Node): Node | null {
   const end = endOf(object);
   for (let at = firstOf(object); at < end; at += changetype<Node>(at).span) {
     const member = changetype<Node>(at);
-    const key = document.text + member.keyStart;
+    const key = Document.text + member.keyStart;
     const length = member.keyEnd - member.keyStart;
     if (member.keyEscaped) {
       if (isEscapedKey(key, key + length, token, tokenLength)) return member;

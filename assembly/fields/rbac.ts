@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for role bindings.
-import { Document, Kind, Node } from '../json/document';
+import { Document } from '../json/document';
+import { Node } from '../json/tape';
 import { Name } from '../json/name';
 import { writeValue, valueCapacity } from '../json/text';
+import { Arena } from './arena';
 import { Field, Question, visit } from './field';
-import { addBool, addNode, addWritten, arena } from './values';
+import { addBool, addNode, addWritten } from './values';
 
 const KIND = new Name('kind');
 const NAME = new Name('name');
@@ -32,20 +34,15 @@ function readSubjects(field: Field, question: Question, kind: Name): void {
   visit(field, question, addSubjectName);
 }
 
-function isOfKind(document: Document, subject: Node, kind: Name): bool {
-  const node = document.member(subject, KIND.address, KIND.length);
-  return node != null && kind.is(document.text, node);
+function isOfKind(subject: Node, kind: Name): bool {
+  const node = Document.member(subject, KIND);
+  return node != null && kind.is(Document.text, node);
 }
 
-function nonNull(document: Document, node: Node, name: Name): Node | null {
-  const value = document.member(node, name.address, name.length);
-  return value && value.kind != Kind.Null ? value : null;
-}
-
-function addSubjectName(document: Document, subject: Node): void {
-  if (!isOfKind(document, subject, wantedKind)) return;
-  const name = nonNull(document, subject, NAME);
-  if (name) addNode(document, name);
+function addSubjectName(subject: Node): void {
+  if (!isOfKind(subject, wantedKind)) return;
+  const name = Document.value(subject, NAME);
+  if (name) addNode(name);
 }
 
 /** `namespace:name` of each service account; one without a namespace is left out. */
@@ -53,17 +50,17 @@ export function readQualifiedServiceAccounts(field: Field, question: Question): 
   visit(field, question, addQualifiedServiceAccount);
 }
 
-function addQualifiedServiceAccount(document: Document, subject: Node): void {
-  if (!isOfKind(document, subject, SERVICE_ACCOUNT)) return;
-  const name = nonNull(document, subject, NAME);
-  const namespace = nonNull(document, subject, NAMESPACE);
+function addQualifiedServiceAccount(subject: Node): void {
+  if (!isOfKind(subject, SERVICE_ACCOUNT)) return;
+  const name = Document.value(subject, NAME);
+  const namespace = Document.value(subject, NAMESPACE);
   if (!name || !namespace) return;
-  const capacity = valueCapacity(name) + valueCapacity(namespace) + 2;
-  const out = arena.alloc(capacity);
-  let length = writeValue(document.text, namespace, out);
+  const capacity = valueCapacity(namespace) + 1 + valueCapacity(name);
+  const out = Arena.alloc(capacity);
+  let length = writeValue(Document.text, namespace, out);
   store<u8>(out + length++, 0x3a);
-  length += writeValue(document.text, name, out + length);
-  arena.trim(capacity, length + 1);
+  length += writeValue(Document.text, name, out + length);
+  Arena.trim(capacity, length + 1);
   addWritten(out, length, 0, 0);
 }
 

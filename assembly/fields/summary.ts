@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // An event in one short line: `create pods/exec kube-system/web-0 by alice → 101`.
-import { Document, Node } from '../json/document';
+import { Document } from '../json/document';
+import { Node } from '../json/tape';
 import { writeValue, valueCapacity } from '../json/text';
 import { Name } from '../json/name';
-import { Question, valueAt } from './field';
-import { NO_INDEX, Path } from './path';
+import { Path } from './path';
 
 const VERB = new Path('verb');
 const URI = new Path('requestURI');
@@ -28,16 +28,11 @@ const LINE_SIZE: u32 = 8 * (MAX_PART + 4);
 
 const line = heap.alloc(LINE_SIZE);
 let end: usize = 0;
-const question = new Question();
 
 /** Writes the line, NUL-terminated; its address, which stays the same. */
-export function summarize(document: Document): usize {
+export function summarize(): usize {
   end = line;
-  const root = document.root;
-  if (root) {
-    question.document = document;
-    question.event = root;
-    question.index = NO_INDEX;
+  if (Document.root) {
     describe();
   } else {
     append(NOTHING);
@@ -49,7 +44,7 @@ export function summarize(document: Document): usize {
 function describe(): void {
   appendOr(VERB, UNKNOWN);
   append(SPACE);
-  if (valueAt(RESOURCE, question)) {
+  if (RESOURCE.find()) {
     appendOr(RESOURCE, UNKNOWN);
     appendWith(SLASH, SUBRESOURCE);
     const hasNamespace = appendWith(SPACE, NAMESPACE);
@@ -68,14 +63,14 @@ function append(name: Name): void {
 }
 
 function appendOr(path: Path, otherwise: Name): void {
-  const node = valueAt(path, question);
+  const node = path.find();
   if (node) appendNode(node);
   else append(otherwise);
 }
 
 /** Separator and value; false, and nothing, when there is no value or an empty one. */
 function appendWith(separator: Name, path: Path): bool {
-  const node = valueAt(path, question);
+  const node = path.find();
   if (!node || node.start == node.end) return false;
   append(separator);
   appendNode(node);
@@ -85,8 +80,8 @@ function appendWith(separator: Name, path: Path): bool {
 /** The node's text, at most MAX_PART bytes, cut between characters, control characters as `?`. */
 function appendNode(node: Node): void {
   const capacity = valueCapacity(node);
-  const text = heap.alloc(capacity + 1);
-  let length = writeValue(question.document.text, node, text);
+  const text = heap.alloc(capacity);
+  let length = writeValue(Document.text, node, text);
   if (length > MAX_PART) {
     length = MAX_PART;
     while (length > 0 && (load<u8>(text + length) & 0xc0) == 0x80) length--;

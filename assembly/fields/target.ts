@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for the object that a request is about.
+import { Document } from '../json/document';
 import { Name } from '../json/name';
-import { Field, Question, valueAt } from './field';
+import { Field, Question } from './field';
 import { Path } from './path';
 import { addNode } from './values';
 
@@ -15,12 +16,11 @@ const PODS = new Name('pods');
  * the one in the request's path, also for pods/exec and the like.
  */
 export function readPodName(field: Field, question: Question): void {
-  const document = question.document;
-  const resource = valueAt(RESOURCE, question);
-  if (!resource || !PODS.is(document.text, resource)) return;
-  const subresource = valueAt(SUBRESOURCE, question);
+  const resource = RESOURCE.find();
+  if (!resource || !PODS.is(Document.text, resource)) return;
+  const subresource = SUBRESOURCE.find();
   const ofPod = !subresource || subresource.start == subresource.end;
-  const created = ofPod ? valueAt(field.path!, question) : null;
-  const name = created ? created : valueAt(NAME, question);
-  if (name) addNode(document, name);
+  const created = ofPod ? field.path.find() : null;
+  const name = created ? created : NAME.find();
+  if (name) addNode(name);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Kind } from '../json/document';
+import { Document } from '../json/document';
+import { Kind } from '../json/tape';
 import { MARKER_KEY } from '../json/trim';
-import { Field, Question, valueAt } from './field';
+import { Field, Question } from './field';
 import { Path } from './path';
 import { addBool } from './values';
 import { Name } from '../json/name';
@@ -11,8 +12,8 @@ const TRUE = new Name('true');
 
 /** Whether the event is not all that happened: cut or made smaller by us, or by kube-apiserver (the path). */
 export function readTruncated(field: Field, question: Question): void {
-  const ours = valueAt(MARKER, question);
-  const theirs = valueAt(field.path!, question);
-  const isTheirs = theirs != null && TRUE.is(question.document.text, theirs);
+  const ours = MARKER.find();
+  const theirs = field.path.find();
+  const isTheirs = theirs != null && TRUE.is(Document.text, theirs);
   addBool((ours != null && ours.kind == Kind.True) || isTheirs);
 }

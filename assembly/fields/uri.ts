@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for the request URI's query (application/x-www-form-urlencoded).
+import { Document } from '../json/document';
 import { hexValue } from '../json/scan';
 import { valueCapacity, writeValue } from '../json/text';
-import { Field, Question, valueAt } from './field';
-import { addWritten, arena } from './values';
+import { Arena } from './arena';
+import { Field, Question } from './field';
+import { addWritten } from './values';
 
 const MALFORMED: u32 = u32.MAX_VALUE;
 
@@ -12,11 +14,11 @@ const MALFORMED: u32 = u32.MAX_VALUE;
  * semicolon is passed over; the others are had.
  */
 export function readUriParameter(field: Field, question: Question): void {
-  const node = valueAt(field.path!, question);
+  const node = field.path.find();
   if (!node) return;
-  const capacity = valueCapacity(node) + 1;
-  const uri = arena.alloc(capacity);
-  const end = uri + endOfQuery(uri, writeValue(question.document.text, node, uri));
+  const capacity = valueCapacity(node);
+  const uri = Arena.alloc(capacity);
+  const end = uri + endOfQuery(uri, writeValue(Document.text, node, uri));
   let at = find(uri, end, 0x3f) + 1;
   while (at < end) {
     const next = find(at, end, 0x26);
@@ -47,9 +49,9 @@ function find(from: usize, end: usize, byte: u8): usize {
 
 function isKey(from: usize, end: usize, question: Question): bool {
   const capacity = u32(end - from) + 1;
-  const out = arena.alloc(capacity);
+  const out = Arena.alloc(capacity);
   const length = decode(from, end, out);
-  arena.trim(capacity, 0);
+  Arena.trim(capacity, 0);
   return length == question.keyLength && memory.compare(out, question.key, length) == 0;
 }
 

@@ -3,9 +3,11 @@
 // addresses, and where each stands in the event.
 import { EVENT_HEADER } from '../audit/batch';
 import { memoryBase } from '../host';
-import { Document, Node } from '../json/document';
+import { Document } from '../json/document';
+import { Node } from '../json/tape';
 import { valueCapacity, writeValue } from '../json/text';
-import { Arena, Block } from '../memory';
+import { Block } from '../memory';
+import { Arena } from './arena';
 
 /** Values that one field may have; the rest is left out. */
 const MAX_VALUES: u32 = 64 * 1024;
@@ -20,9 +22,11 @@ class Value {
   length: u32;
 }
 const VALUE_SIZE: u32 = offsetof<Value>();
+/** What finishValues lays out for each value. */
+const ONE_VALUE: u32 = 16;
 
-/** Memory for what was extracted from the current event. */
-export const arena = new Arena();
+const base = memoryBase();
+
 const collected = new Block();
 let count: u32 = 0;
 
@@ -40,7 +44,7 @@ export function hasValues(): bool {
  */
 export function finishValues(): u64 {
   if (count == 0) return 0;
-  const out = arena.alloc(count * 16);
+  const out = Arena.alloc(count * ONE_VALUE);
   for (let i: u32 = 0; i < count; i++) {
     const value = changetype<Value>(collected.address + i * VALUE_SIZE);
     store<u64>(out + i * 8, value.pointer);
@@ -50,18 +54,32 @@ export function finishValues(): u64 {
   return (u64(count) << 32) | u64(out);
 }
 
+/** The answer with the text of a node as its only value, laid out like those of finishValues. */
+export function answerOf(node: Node): u64 {
+  const capacity = ONE_VALUE + valueCapacity(node);
+  const out = Arena.alloc(capacity);
+  const text = out + ONE_VALUE;
+  const length = writeValue(Document.text, node, text);
+  Arena.trim(capacity, ONE_VALUE + length + 1);
+  store<u8>(text + length, 0);
+  store<u64>(out, base + u64(text));
+  store<u32>(out, EVENT_HEADER + node.start, 8);
+  store<u32>(out, node.end - node.start, 12);
+  return (1 << 32) | u64(out);
+}
+
 /** Adds the text of a node: a string's characters, anything else as compact JSON. */
-export function addNode(document: Document, node: Node): void {
-  const capacity = valueCapacity(node) + 1;
-  const out = arena.alloc(capacity);
-  const length = writeValue(document.text, node, out);
-  arena.trim(capacity, length + 1);
+export function addNode(node: Node): void {
+  const capacity = valueCapacity(node);
+  const out = Arena.alloc(capacity);
+  const length = writeValue(Document.text, node, out);
+  Arena.trim(capacity, length + 1);
   addWritten(out, length, EVENT_HEADER + node.start, node.end - node.start);
 }
 
 /** Adds a part of a node's text that was written elsewhere: `length` bytes at `from`. No offsets. */
 export function addCopy(from: usize, length: u32): void {
-  const out = arena.alloc(length + 1);
+  const out = Arena.alloc(length + 1);
   memory.copy(out, from, length);
   addWritten(out, length, 0, 0);
 }
@@ -71,7 +89,7 @@ export function addWritten(out: usize, length: u32, eventStart: u32, eventLength
   if (count == MAX_VALUES) return;
   store<u8>(out + length, 0);
   const value = changetype<Value>(collected.reserve((count + 1) * VALUE_SIZE) + count * VALUE_SIZE);
-  value.pointer = memoryBase() + u64(out);
+  value.pointer = base + u64(out);
   value.start = eventStart;
   value.length = eventLength;
   count++;

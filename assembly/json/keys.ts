@@ -2,6 +2,7 @@
 // The places that fields read: what an oversized event keeps first. Each path of the catalogue adds its own. They
 // are a tree, because a patch may hold anything anywhere: what stands under a key that is read elsewhere must not
 // crowd out what is read here.
+import { SLACK } from '../memory';
 import { Name } from './name';
 import { unescape } from './text';
 
@@ -14,7 +15,7 @@ export const ROOT: i32 = 0;
 export const UNREAD: i32 = -1;
 /** Bytes of a key with escapes that is looked at: all names are shorter, even if each letter is escaped. */
 const MAX_ESCAPED: u32 = 512;
-const plain = heap.alloc(MAX_ESCAPED);
+const plain = heap.alloc(MAX_ESCAPED + SLACK);
 
 export class Keys {
   private names: Name[] = [];

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+import { Bytes, SLACK } from '../memory';
 import { Kind, Node } from './tape';
 
-/** A key or word that we look for, as UTF-8 in memory of its own for ever. */
+/** A key or word that we look for, as UTF-8 in memory of its own for ever, with SLACK bytes behind it. */
 export class Name {
   readonly address: usize;
   readonly length: u32;
 
   constructor(text: string) {
     const length = String.UTF8.byteLength(text);
-    const address = heap.alloc(length + 1);
+    const address = heap.alloc(length + SLACK);
     String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, address);
     this.address = address;
     this.length = length;
@@ -17,7 +18,7 @@ export class Name {
   /** Whether `node` is a string of exactly these characters. */
   is(text: usize, node: Node): bool {
     if (node.kind != Kind.String || node.end - node.start != this.length) return false;
-    return memory.compare(text + node.start, this.address, this.length) == 0;
+    return Bytes.same(text + node.start, this.address, this.length);
   }
 
   /** Whether these bytes begin with the name. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Skips a whole object or array without indexing it: 64 bytes a turn, looking only at quotes, backslashes
 // and brackets. It does not check the grammar inside; indexing does, when somebody asks for it.
+import { Bytes } from '../memory';
 
 const EVEN_BITS: u64 = 0x5555555555555555;
 
@@ -84,10 +85,5 @@ function equal64(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
 
 /** The first line break at or behind `at`, or `end`. Reads up to 15 bytes behind `end`. */
 export function lineEnd(at: usize, end: usize): usize {
-  const wanted = i8x16.splat(0x0a);
-  for (; at < end; at += 16) {
-    const found = i8x16.bitmask(i8x16.eq(v128.load(at), wanted));
-    if (found != 0) return min(at + usize(ctz(found)), end);
-  }
-  return end;
+  return Bytes.find(at, end, 0x0a);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tape: what the scanner found in a JSON text, as a row of nodes, each value's members or elements
 // behind it. A node holds offsets into the text, never copies of it.
-import { Block } from '../memory';
+import { Block, Bytes } from '../memory';
 import { isEscapedKey } from './text';
 
 /** Kind of a JSON value. */
@@ -35,6 +35,8 @@ export class Node {
 }
 
 export const NODE_SIZE: u32 = offsetof<Node>();
+/** `keyEscaped` in the 8 bytes from `span` on. */
+const KEY_ESCAPED: u64 = 0xff << 40;
 
 /** A tape, or several one behind the other. */
 export class Tape extends Block {
@@ -57,23 +59,26 @@ export function firstOf(node: Node): usize {
 }
 
 /**
- * The first member of an indexed object with this key, or null; `text` is where the JSON text starts. The
+ * The first member of an indexed object with this key, a Name's, or null; `text` is where the JSON text starts. The
  * first wins when a key is there twice, and one without escapes before one with them, as in the official
  * plugin. A patch stands in the event as its sender wrote it, so `spec` may well be written `\u0073pec`.
  */
 export function member(node: Node, text: usize, key: usize, keyLength: u32): Node | null {
   if (node.kind != Kind.Object) return null;
   const end = endOf(node);
-  let hasEscapes = false;
+  let hasEscapes: u64 = 0;
   for (let at = firstOf(node); at < end;) {
-    const child = changetype<Node>(at);
-    if (child.keyEnd - child.keyStart == keyLength) {
-      if (memory.compare(text + child.keyStart, key, keyLength) == 0) return child;
+    // Two loads for what are four members of Node: each load has its own check of bounds.
+    const keyBounds = load<u64>(at, offsetof<Node>('keyStart'));
+    const keyStart = u32(keyBounds);
+    if (u32(keyBounds >> 32) - keyStart == keyLength && Bytes.same(text + keyStart, key, keyLength)) {
+      return changetype<Node>(at);
     }
-    if (child.keyEscaped) hasEscapes = true;
-    at += child.span;
+    const spanAndFlags = load<u64>(at, offsetof<Node>('span'));
+    hasEscapes |= spanAndFlags & KEY_ESCAPED;
+    at += u32(spanAndFlags);
   }
-  return hasEscapes ? escapedMember(node, text, key, keyLength) : null;
+  return hasEscapes != 0 ? escapedMember(node, text, key, keyLength) : null;
 }
 
 function escapedMember(node: Node, text: usize, key: usize, keyLength: u32): Node | null {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text of a value as Falco's fields show it: a string's characters, anything else as compact JSON.
-import { Block } from '../memory';
+import { Block, Bytes, SLACK } from '../memory';
 import { Kind, Node } from './tape';
 import { hexValue } from './scan';
 
-/** Bytes that `writeValue` may write for this node. */
+/** Bytes that `writeValue` may write for this node: its text, and 15 of no meaning behind it, or a NUL. */
 export function valueCapacity(node: Node): u32 {
   // No escape is shorter than what it stands for.
-  return node.end - node.start;
+  return node.end - node.start + SLACK;
 }
 
 /** Writes the value's text to `out`; gives its length. `text` is where the JSON text starts. */
@@ -22,20 +22,22 @@ export function writeValue(text: usize, node: Node, out: usize): u32 {
     case Kind.Array:
       return compact(start, text + node.end, out);
   }
-  memory.copy(out, start, length);
+  Bytes.copy(out, start, length);
   return length;
 }
 
-/** Unescapes the characters of a scanned string. A lone surrogate becomes U+FFFD. */
+/**
+ * Unescapes the characters of a scanned string to `out`, and writes up to 15 bytes of no meaning behind them. A lone
+ * surrogate becomes U+FFFD.
+ */
 export function unescape(from: usize, end: usize, out: usize): u32 {
   const start = out;
-  while (from < end) {
-    const byte = <u32>load<u8>(from);
-    if (byte != 0x5c) {
-      store<u8>(out++, byte);
-      from++;
-      continue;
-    }
+  while (true) {
+    const plain = Bytes.find(from, end, 0x5c);
+    Bytes.copy(out, from, u32(plain - from));
+    out += plain - from;
+    from = plain;
+    if (from == end) break;
     const escape = <u32>load<u8>(from, 1);
     if (escape != 0x75) {
       store<u8>(out++, simpleEscape(escape));
@@ -66,7 +68,7 @@ export function isEscapedKey(from: usize, end: usize, key: usize, length: u32): 
   const written = u32(end - from);
   // An escape is of two to six bytes and stands for one.
   if (written <= length || written > 6 * u64(length)) return false;
-  const plain = plainKey.reserve(written);
+  const plain = plainKey.reserve(written + SLACK);
   return unescape(from, end, plain) == length && memory.compare(plain, key, length) == 0;
 }
 

@@ -4,7 +4,6 @@
 #ifndef K8SAUDIT_WASM_RT_H
 #define K8SAUDIT_WASM_RT_H
 
-#include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>

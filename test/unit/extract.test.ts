@@ -178,15 +178,11 @@ describe('arguments', () => {
 
 describe('caching', () => {
   test('the same question twice has the same answer at the same place', () => {
+    // Those without an argument are kept by native/plugin.c: see the driver's command "lifetime".
     const wasm = foreign(POD);
-    for (const request of [
-      'ka.user.name',
-      'ka.user.groups',
-      'ka.req.pod.containers.eff_run_as_user',
-      'ka.impuser.name',
-    ]) {
+    for (const request of ['ka.req.pod.containers.eff_run_as_user', 'ka.req.pod.containers.name']) {
       const id = wasm.fields.findIndex(({ name }) => name === request);
-      const answers = Array.from({ length: 3 }, () => wasm.exports.extract(id, 0xffff_ffff_ffff_ffffn, 0));
+      const answers = Array.from({ length: 3 }, () => wasm.exports.extract(id, 0n, 0));
       expect(new Set(answers).size, request).toBe(1);
     }
   });
