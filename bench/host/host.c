@@ -105,12 +105,14 @@ void host_destroy(host_plugin *p) {
 
 // --- events ---
 
-void host_open(host_source *s, host_plugin *p, const char *params) {
+void host_open(host_source *s, const char *params) {
+    const host_plugin *p = s->plugin;
     if (!p->can.sources) {
         die("%s makes no events: it can only extract fields", p->name);
     }
     ss_plugin_rc rc = SS_PLUGIN_FAILURE;
-    *s = (host_source){.plugin = p, .batch_rc = SS_PLUGIN_SUCCESS};
+    s->batch_at = s->batch_count = 0;
+    s->batch_rc = SS_PLUGIN_SUCCESS;
     s->instance = p->api.open(p->state, params, &rc);
     if (rc != SS_PLUGIN_SUCCESS) {
         die("%s cannot open %s: %s", p->name, params, p->api.get_last_error(p->state));

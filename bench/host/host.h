@@ -29,7 +29,7 @@ void host_init(host_plugin *p, const char *config);
 
 void host_destroy(host_plugin *p);
 
-/** An open event source, and the batch that is being handed out. */
+/** An event source, and the batch that is being handed out. Its counts go on when it is opened again. */
 typedef struct {
     host_plugin *plugin;
     ss_instance_t *instance;
@@ -43,8 +43,8 @@ typedef struct {
     uint64_t timeouts; ///< calls that brought nothing
 } host_source;
 
-/** A refusal ends the program with the plugin's message. */
-void host_open(host_source *s, host_plugin *p, const char *params);
+/** Opens the source of `s->plugin`. A refusal ends the program with the plugin's message. */
+void host_open(host_source *s, const char *params);
 
 /**
  * The next event, with its header set right as libscap does; it stays until the next call. Waits through

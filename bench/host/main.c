@@ -5,12 +5,12 @@
 // Status: 0 measured, 2 wrong usage, 3 the plugin or its surroundings failed.
 #include "modes.h"
 
+#include "die.h"
+
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "die.h"
 
 typedef struct {
     const char *name;
@@ -20,7 +20,7 @@ typedef struct {
 
 static const mode modes[] = {
     {"describe", mode_describe, "what the plugin says of itself"},
-    {"sourcing", mode_sourcing, "read a source to its end"},
+    {"sourcing", mode_sourcing, "read a source to its end, --rounds times"},
     {"inline", mode_inline, "read it, and ask --fields of each event"},
     {"extraction", mode_extraction, "the same; the time of the extraction alone"},
     {"values", mode_values, "the same; a hash of each field's values"},
@@ -34,7 +34,7 @@ static void usage(const char *problem, const char *what) {
     fprintf(stderr,
             "bench-host: %s%s\n"
             "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],…]\n"
-            "                  [--events N] [--repeat N] [--samples N] [--cpu N]\n"
+            "                  [--warm N] [--rounds N] [--events N] [--repeat N] [--samples N] [--cpu N]\n"
             "                  [--extractor SO [--extractor-config TEXT]]\n",
             problem, what);
     for (size_t i = 0; i < MODE_COUNT; i++) {
@@ -67,8 +67,13 @@ static void pin(uint64_t cpu) {
 }
 
 int main(int argc, char **argv) {
-    bench_options o = {
-        .config = "", .extractor_config = "", .open = "", .fields = "", .repeat = 1, .samples = 100};
+    bench_options o = {.config = "",
+                       .extractor_config = "",
+                       .open = "",
+                       .fields = "",
+                       .rounds = 1,
+                       .repeat = 1,
+                       .samples = 100};
     uint64_t cpu = UINT64_MAX;
     const struct {
         const char *name;
@@ -78,6 +83,7 @@ int main(int argc, char **argv) {
         {"--plugin", &o.plugin, NULL},       {"--config", &o.config, NULL},
         {"--extractor", &o.extractor, NULL}, {"--extractor-config", &o.extractor_config, NULL},
         {"--open", &o.open, NULL},           {"--fields", &o.fields, NULL},
+        {"--warm", NULL, &o.warm},           {"--rounds", NULL, &o.rounds},
         {"--events", NULL, &o.events},       {"--repeat", NULL, &o.repeat},
         {"--samples", NULL, &o.samples},     {"--cpu", NULL, &cpu},
     };

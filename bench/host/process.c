@@ -13,7 +13,7 @@
 
 void mode_load(const bench_options *options) {
     host_plugin plugin;
-    host_source source;
+    host_source source = {.plugin = &plugin};
     bench_time load = {0}, init = {0}, open = {0}, first = {0};
     if (options->plugin == NULL) {
         die("which plugin? --plugin names its .so file");
@@ -25,7 +25,7 @@ void mode_load(const bench_options *options) {
     host_init(&plugin, options->config);
     bench_stop(start, &init);
     start = bench_start();
-    host_open(&source, &plugin, options->open);
+    host_open(&source, options->open);
     bench_stop(start, &open);
     start = bench_start();
     host_next(&source);
@@ -65,9 +65,7 @@ static void print_memory(const uint64_t *samples, size_t count) {
 }
 
 void mode_rss(const bench_options *options) {
-    bench_setup b;
-    host_source source;
-    host_tally tally = {0};
+    bench_run r;
     const ss_plugin_event *event;
     if (options->plugin == NULL) {
         const uint64_t resident = status_bytes("VmRSS:");
@@ -79,23 +77,29 @@ void mode_rss(const bench_options *options) {
     if (options->events == 0 || options->samples == 0) {
         die("memory over how many events, in how many samples? --events and --samples say so");
     }
-    bench_begin(&b, options);
-    host_open(&source, &b.plugin, options->open);
+    bench_begin(&r, options);
     uint64_t *samples = must_alloc(NULL, options->samples * sizeof(*samples));
     uint64_t count = 0;
-    while (source.count < options->events && (event = host_next(&source)) != NULL) {
-        const ss_plugin_event_input input = bench_input(&source, event, source.count);
-        bench_ask_all(&b, &input, options->repeat, &tally);
-        if (source.count * options->samples >= (count + 1) * options->events) {
-            samples[count++] = status_bytes("VmRSS:");
+    host_source *source = &r.source;
+    while (source->count < options->events) {
+        const uint64_t first = source->count;
+        host_open(source, options->open);
+        while (source->count < options->events && (event = host_next(source)) != NULL) {
+            bench_ask(&r, options, event, source->count);
+            if (source->count * options->samples >= (count + 1) * options->events) {
+                samples[count++] = status_bytes("VmRSS:");
+            }
+        }
+        host_close(source);
+        if (source->count == first) {
+            die("there are no events in %s", options->open);
         }
     }
-    result_begin("rss", &b.plugin);
-    result_source(&source);
-    result_tally(&tally);
+    result_begin("rss", &r.plugin);
+    result_source(source);
+    result_tally(&r.tally);
     print_memory(samples, count);
     result_end();
     free(samples);
-    host_close(&source);
-    bench_end(&b);
+    bench_end(&r);
 }

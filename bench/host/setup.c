@@ -3,40 +3,45 @@
 
 #include "die.h"
 
-void bench_begin(bench_setup *b, const bench_options *options) {
-    *b = (bench_setup){.has_extractor = options->extractor != NULL};
+void bench_begin(bench_run *r, const bench_options *options) {
+    *r = (bench_run){.has_extractor = options->extractor != NULL};
     if (options->plugin == NULL) {
         die("which plugin? --plugin names its .so file");
     }
-    host_load(&b->plugin, options->plugin);
-    host_plugin *plugins[] = {&b->plugin, &b->extractor};
-    if (b->has_extractor) {
-        host_load(&b->extractor, options->extractor);
+    host_load(&r->plugin, options->plugin);
+    host_plugin *plugins[] = {&r->plugin, &r->extractor};
+    if (r->has_extractor) {
+        host_load(&r->extractor, options->extractor);
     }
-    host_init(&b->plugin, options->config);
-    if (b->has_extractor) {
-        host_init(&b->extractor, options->extractor_config);
+    host_init(&r->plugin, options->config);
+    if (r->has_extractor) {
+        host_init(&r->extractor, options->extractor_config);
     }
-    b->requests = host_read_requests(options->fields, plugins, b->has_extractor ? 2 : 1);
+    r->requests = host_read_requests(options->fields, plugins, r->has_extractor ? 2 : 1);
+    r->source.plugin = &r->plugin;
 }
 
-void bench_end(bench_setup *b) {
-    host_free_requests(&b->requests);
-    host_destroy(&b->plugin);
-    if (b->has_extractor) {
-        host_destroy(&b->extractor);
+void bench_end(bench_run *r) {
+    host_free_requests(&r->requests);
+    host_destroy(&r->plugin);
+    if (r->has_extractor) {
+        host_destroy(&r->extractor);
     }
 }
 
-ss_plugin_event_input bench_input(const host_source *s, const ss_plugin_event *event, uint64_t number) {
-    return (ss_plugin_event_input){.evt = event, .evtnum = number, .evtsrc = s->plugin->source};
+void bench_open(bench_run *r, const bench_options *options, uint64_t round) {
+    if (round == options->warm) {
+        r->source = (host_source){.plugin = &r->plugin};
+        r->tally = (host_tally){0};
+    }
+    host_open(&r->source, options->open);
 }
 
-void bench_ask_all(const bench_setup *b, const ss_plugin_event_input *event, uint64_t repeat,
-                   host_tally *tally) {
-    for (uint64_t round = 0; round < repeat; round++) {
-        for (size_t i = 0; i < b->requests.count; i++) {
-            host_ask(&b->requests.items[i], event, tally);
+void bench_ask(bench_run *r, const bench_options *options, const ss_plugin_event *event, uint64_t number) {
+    const ss_plugin_event_input input = {.evt = event, .evtnum = number, .evtsrc = r->plugin.source};
+    for (uint64_t again = 0; again < options->repeat; again++) {
+        for (size_t i = 0; i < r->requests.count; i++) {
+            host_ask(&r->requests.items[i], &input, &r->tally);
         }
     }
 }
