@@ -16,8 +16,10 @@ static void need_fields(const bench_run *r) {
     }
 }
 
-static void print_result(const char *mode, const bench_run *r, bench_time time) {
+static void print_result(const char *mode, const bench_options *options, const bench_run *r,
+                         bench_time time) {
     result_begin(mode, &r->plugin);
+    result_number("rounds", options->rounds);
     result_source(&r->source);
     result_tally(&r->tally);
     result_time(time);
@@ -65,7 +67,7 @@ void mode_sourcing(const bench_options *options) {
         die("--fields: the mode sourcing asks nothing; the mode inline does");
     }
     const bench_time time = read_and_ask(&r, options);
-    print_result("sourcing", &r, time);
+    print_result("sourcing", options, &r, time);
     bench_end(&r);
 }
 
@@ -74,7 +76,7 @@ void mode_inline(const bench_options *options) {
     bench_begin(&r, options);
     need_fields(&r);
     const bench_time time = read_and_ask(&r, options);
-    print_result("inline", &r, time);
+    print_result("inline", options, &r, time);
     bench_end(&r);
 }
 
@@ -103,7 +105,7 @@ void mode_extraction(const bench_options *options) {
         }
         host_close(&r.source);
     }
-    print_result("extraction", &r, time);
+    print_result("extraction", options, &r, time);
     bench_end(&r);
 }
 

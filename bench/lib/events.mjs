@@ -29,8 +29,27 @@ import { Random } from '../../scripts/lib/random.mjs';
  * @property {string} [reason] why it was allowed
  */
 
-const NAMESPACES = ['shop', 'payments', 'monitoring', 'kube-system', 'default', 'ci', 'ingress-nginx', 'search'];
-const APPS = ['storefront', 'checkout', 'ledger', 'prometheus', 'grafana', 'runner', 'indexer', 'mailer', 'redis'];
+const NAMESPACES = [
+  'shop',
+  'payments',
+  'monitoring',
+  'kube-system',
+  'default',
+  'ci',
+  'ingress-nginx',
+  'search',
+];
+const APPS = [
+  'storefront',
+  'checkout',
+  'ledger',
+  'prometheus',
+  'grafana',
+  'runner',
+  'indexer',
+  'mailer',
+  'redis',
+];
 const ZONES = ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'];
 const HEX = '0123456789abcdef';
 const SUFFIX = 'bcdfghjklmnpqrstvwxz2456789';
@@ -260,7 +279,12 @@ export class EventMaker {
       uri: folder,
       code: 201,
       level: 'RequestResponse',
-      request: { ...head, metadata: { ...metadata, resourceVersion: undefined, uid: undefined }, spec, status: {} },
+      request: {
+        ...head,
+        metadata: { ...metadata, resourceVersion: undefined, uid: undefined },
+        spec,
+        status: {},
+      },
       response: { ...head, metadata, spec, status: { phase: 'Pending', qosClass: 'Burstable' } },
       reason: '',
     });
@@ -277,7 +301,7 @@ export class EventMaker {
       verb === 'watch'
         ? `?allowWatchBookmarks=true&resourceVersion=${version}&timeout=7m11s&timeoutSeconds=431&watch=true`
         : '?limit=500&resourceVersion=0';
-    const { name: _, ...all } = target;
+    const all = { ...target, name: undefined };
     return this.event({
       verb,
       actor,
@@ -339,7 +363,13 @@ export class EventMaker {
   /** A kubelet reports how a pod does. */
   podStatus() {
     const { app, name, target, folder } = this.object('pods');
-    const conditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'];
+    const conditions = [
+      'PodReadyToStartContainers',
+      'Initialized',
+      'Ready',
+      'ContainersReady',
+      'PodScheduled',
+    ];
     return this.event({
       verb: 'patch',
       actor: this.kubelet(),
@@ -415,7 +445,13 @@ export class EventMaker {
       uri: `${folder}/${name}?fieldManager=kubectl-set`,
       level: 'RequestResponse',
       request: { spec: { template: { spec: { containers: [{ name: app, image: `${app}:v2.5.0` }] } } } },
-      response: { kind: 'Deployment', apiVersion: 'apps/v1', metadata, spec, status: { observedGeneration: 4 } },
+      response: {
+        kind: 'Deployment',
+        apiVersion: 'apps/v1',
+        metadata,
+        spec,
+        status: { observedGeneration: 4 },
+      },
     });
   }
 
@@ -458,7 +494,13 @@ export class EventMaker {
   /** Somebody may not. */
   refused() {
     const { name, target, folder } = this.object('secrets');
-    return this.event({ verb: 'get', actor: this.serviceAccount(), target, uri: `${folder}/${name}`, code: 403 });
+    return this.event({
+      verb: 'get',
+      actor: this.serviceAccount(),
+      target,
+      uri: `${folder}/${name}`,
+      code: 403,
+    });
   }
 
   /** A probe without an object. */
@@ -488,20 +530,31 @@ export class EventMaker {
    */
   listOfSize(bytes) {
     const { namespace, app, target, folder } = this.object('pods');
-    const { name: _, ...all } = target;
+    const all = { ...target, name: undefined };
     /** @type {Members[]} */
     const items = [];
     /** @type {Record<string, string>} */
     const annotations = {};
     const response = { kind: 'PodList', apiVersion: 'v1', metadata: { annotations, continue: '' }, items };
-    const request = { verb: 'list', actor: this.person(), target: all, uri: folder, level: 'RequestResponse' };
+    const request = {
+      verb: 'list',
+      actor: this.person(),
+      target: all,
+      uri: folder,
+      level: 'RequestResponse',
+    };
     const event = this.event({ ...request, response });
     let room = bytes - JSON.stringify(event).length;
-    if (room < 0) throw new RangeError(`an event of ${bytes} bytes is too small: it has ${bytes - room} at least`);
+    if (room < 0)
+      throw new RangeError(`an event of ${bytes} bytes is too small: it has ${bytes - room} at least`);
     for (;;) {
       const name = `${app}-${this.letters(9)}-${this.letters(5, SUFFIX)}`;
       const metadata = this.metadata(name, namespace, app);
-      const item = { metadata, spec: this.podSpec(app, 1), status: { phase: 'Running', podIP: this.#address() } };
+      const item = {
+        metadata,
+        spec: this.podSpec(app, 1),
+        status: { phase: 'Running', podIP: this.#address() },
+      };
       const length = JSON.stringify(item).length + (items.length === 0 ? 0 : 1);
       if (length > room) break;
       items.push(item);

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // The events that are measured, made into files of lines.
-import { closeSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../scripts/lib/paths.mjs';
 import { recipeHash } from '../../scripts/lib/stamp.mjs';
@@ -22,6 +31,7 @@ export const LIST = 400;
  * @typedef {object} Workload
  * @property {string} name
  * @property {string} title for the report
+ * @property {'event' | 'line'} [unit] what a time is given for; a line where some lines are no events
  * @property {(maker: EventMaker, index: number) => Line} line
  */
 
@@ -48,7 +58,9 @@ function list(maker, count) {
 
 /** Lines of the sample attack, each time with other ids. @returns {Workload['line']} */
 function attackLines() {
-  const lines = readFileSync(join(repositoryRoot, 'examples', 'attack.jsonl'), 'utf8').trimEnd().split('\n');
+  const lines = readFileSync(join(repositoryRoot, 'examples', 'attack.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n');
   return (maker, index) => ({
     text: lines[index % lines.length].replace(/"auditID":"[^"]*"/, `"auditID":"${maker.uid()}"`),
     sound: 1,
@@ -68,7 +80,10 @@ function garbageLine(maker, index) {
     () => text.replaceAll(',', ';'),
     () => `${text.slice(0, middle)}\u0001${text.slice(middle)}`,
     () => JSON.stringify({ kind: 'Pod', apiVersion: 'v1', items: [1, 2, 3] }),
-    () => Buffer.from(Array.from({ length: 1 + random.below(4000) }, () => random.below(256)).filter((b) => b !== 10)),
+    () =>
+      Buffer.from(
+        Array.from({ length: 1 + random.below(4000) }, () => random.below(256)).filter((b) => b !== 10),
+      ),
   ];
   return { text: random.pick(broken)(), sound: 0 };
 }
@@ -78,11 +93,19 @@ export const workloads = [
   { name: 'metadata', title: 'Metadata events', line: (maker) => one(maker.metadataOnly()) },
   { name: 'mixed', title: "mixed events of a cluster's day", line: (maker) => one(maker.mixed()) },
   { name: 'pods', title: 'pods created, RequestResponse', line: (maker) => one(maker.podCreated()) },
-  { name: 'large-30k', title: 'large events', line: (maker) => ({ text: maker.listOfSize(30_000), sound: 1 }) },
-  { name: 'large-250k', title: 'large events', line: (maker) => ({ text: maker.listOfSize(250_000), sound: 1 }) },
+  {
+    name: 'large-30k',
+    title: 'large events',
+    line: (maker) => ({ text: maker.listOfSize(30_000), sound: 1 }),
+  },
+  {
+    name: 'large-250k',
+    title: 'large events',
+    line: (maker) => ({ text: maker.listOfSize(250_000), sound: 1 }),
+  },
   { name: 'lists', title: `EventLists of ${LIST} mixed events`, line: (maker) => list(maker, LIST) },
   { name: 'attack', title: 'the sample attack log', line: attackLines() },
-  { name: 'garbage', title: 'broken lines, every third one sound', line: garbageLine },
+  { name: 'garbage', title: 'broken lines, every third one sound', unit: 'line', line: garbageLine },
 ];
 
 /** @param {string} name */
