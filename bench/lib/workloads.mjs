@@ -78,7 +78,7 @@ function garbageLine(maker, index) {
     () => text.slice(middle),
     () => text.replace('"verb"', '"verb'),
     () => text.replaceAll(',', ';'),
-    () => `${text.slice(0, middle)}\u0001${text.slice(middle)}`,
+    () => text.replace('"auditID"', '\u0001"auditID"'),
     () => JSON.stringify({ kind: 'Pod', apiVersion: 'v1', items: [1, 2, 3] }),
     () =>
       Buffer.from(

@@ -209,6 +209,16 @@ export function allFields(plugin: Plugin): string[] {
   });
 }
 
+/** Compiles a plugin in C; by default fixture_plugin.c, which does right and wrong on demand. */
+export function compilePlugin(
+  output: string,
+  source = join(repositoryRoot, 'test/plugin/fixture_plugin.c'),
+): void {
+  const include = join(buildPaths().sysrootInclude, 'falcosecurity');
+  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-isystem', include];
+  execFileSync('gcc', [...flags, '-o', output, source]);
+}
+
 /** Compiles driver.c, for a sanitized plugin with the sanitizers, and gives the program's path. */
 export function compileDriver(folder: string, sanitized = false): string {
   const output = join(folder, sanitized ? 'driver-asan' : 'driver');
