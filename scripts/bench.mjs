@@ -32,7 +32,7 @@ const help = (/** @type {Measure[]} */ measures) => `usage: npm run bench -- [op
   --cpu N            run on this processor alone (default: the last one that may be used)
   --quick            small files and few runs: shows that it works, not how fast
   --json FILE        all numbers (default build/bench/report.json)
-  --write-docs       put tables and plots into docs/
+  --write-docs       put tables and plots into docs/, where those of these parts stand
 `;
 
 /** @returns {Promise<Measure[]>} in the order of the report */
@@ -136,6 +136,17 @@ async function measureAll(bench, measures) {
   return sections;
 }
 
+const documentPath = join(repositoryRoot, 'docs', 'performance.md');
+
+/** Before minutes are spent: the document has a place for each part. @param {Measure[]} measures */
+function checkDocument(measures) {
+  try {
+    fillMarks(readFileSync(documentPath, 'utf8'), Object.fromEntries(measures.map(({ name }) => [name, ''])));
+  } catch (error) {
+    throw new UserError(`docs/performance.md: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 /** @param {string} path @param {string} content @param {(message: string) => void} log */
 function write(path, content, log) {
   mkdirSync(dirname(path), { recursive: true });
@@ -153,6 +164,9 @@ await runAsMain(import.meta.url, 'bench', async (args) => {
   const options = readArguments(args, measures);
   if (options.help) return process.stdout.write(help(measures));
   const log = createLog('bench');
+  const chosen = measures.filter(({ name }) => options.only.includes(name));
+  const isWhole = chosen.length === measures.length;
+  if (options['write-docs']) checkDocument(chosen);
   const [built = ''] = options.plugin === undefined ? await build(['release']) : [resolve(options.plugin)];
   const program = await buildBenchHost(log);
   const cpu = options.cpu ?? allowedCpus().at(-1) ?? 0;
@@ -171,7 +185,6 @@ await runAsMain(import.meta.url, 'bench', async (args) => {
     effort: `${amount.runs} runs of each${options.quick ? '; quick: not for figures that are shown to others' : ''}`,
   });
   process.stdout.write(`\n${textTable(header)}\n\n`);
-  const chosen = measures.filter(({ name }) => options.only.includes(name));
   const sections = await measureAll(bench, chosen);
   const figures = Object.assign({}, ...Object.values(sections).map((section) => section.figures));
   const verdicts = judge(figures, bench.other !== undefined);
@@ -197,14 +210,11 @@ await runAsMain(import.meta.url, 'bench', async (args) => {
     if (plots !== undefined) write(join(docs, `performance-${name}.svg`), drawPlots(plots, title), log);
   }
   if (options['write-docs']) {
-    const path = join(docs, 'performance.md');
     const parts = Object.entries(sections).map(([name, section]) => [name, markdownSection(section)]);
-    const all = {
-      machine: markdownTable(header),
-      targets: markdownTable(verdictTable(verdicts)),
-      ...Object.fromEntries(parts),
-    };
-    write(path, fillMarks(readFileSync(path, 'utf8'), all), log);
+    // Some parts alone do not say what was reached, nor where the others were measured.
+    const whole = { machine: markdownTable(header), targets: markdownTable(verdictTable(verdicts)) };
+    const all = { ...(isWhole ? whole : {}), ...Object.fromEntries(parts) };
+    write(documentPath, fillMarks(readFileSync(documentPath, 'utf8'), all), log);
   }
   return undefined;
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench/host, the program that measures: what it counts, and what it says when something is wrong. How fast things
 // are is no test's business.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -244,5 +245,53 @@ describe('what is wrong is said', () => {
     expect(
       hostArguments({ extractorConfig: '{}', fields: ['a', 'b[c]'], events: 5, config: '', open: undefined }),
     ).toEqual(['--extractor-config', '{}', '--fields', 'a,b[c]', '--events', '5']);
+  });
+});
+
+describe('npm run bench', () => {
+  const script = join(repositoryRoot, 'scripts', 'bench.mjs');
+  const run = (...args: string[]) => spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+
+  test('measures two plugins, and writes all numbers', () => {
+    const json = join(folder, 'report.json');
+    const plugins = ['--plugin', pluginFile(), '--against', pluginFile('drop-in')];
+    const { status, stdout, stderr } = run(
+      ...plugins,
+      '--quick',
+      '--runs',
+      '1',
+      '--only',
+      'values,load',
+      '--json',
+      json,
+    );
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toContain('mixed: 100 of 100 fields have the same values');
+    expect(stdout).toMatch(/^load: dlopen and init .*reached$/m);
+    const report = JSON.parse(readFileSync(json, 'utf8'));
+    expect(report.candidates).toEqual([
+      expect.stringMatching(/^k8saudit-ts /),
+      expect.stringMatching(/^k8saudit /),
+    ]);
+    expect(Object.keys(report.sections)).toEqual(['values', 'load']);
+    expect(report.sections.load.raw[1].results).toHaveLength(1);
+  });
+
+  test('says what it cannot do', () => {
+    const cases: [string[], string][] = [
+      [['--only', 'nothing'], "there is no part 'nothing'"],
+      [['--runs', '0'], '--runs wants a whole number from 1 on'],
+      [['--against-json', fixture], '--against-json is a second plugin'],
+      [['--nothing'], "Unknown option '--nothing'"],
+      [['--plugin', '/nothing.so'], 'there is no plugin /nothing.so'],
+      [['--plugin', pluginFile(), '--against', attack], 'invalid ELF header'],
+    ];
+    for (const [args, message] of cases) {
+      const { status, stderr } = run(...args);
+      expect([status, stderr], args.join(' ')).toEqual([1, expect.stringContaining(message)]);
+      expect(stderr).toMatch(/^bench: /);
+    }
+    expect(run('--help').stdout).toContain('--against SO');
   });
 });

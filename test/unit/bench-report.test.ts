@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the benchmark prints: tables, what has to be reached, and the parts of a document.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { fillMarks } from '../../bench/lib/documents.mjs';
 import { readCpuList } from '../../bench/lib/machine.mjs';
-import { markdownSection, markdownTable, textSection, textTable } from '../../bench/lib/report.mjs';
+import {
+  markdownSection,
+  markdownTable,
+  textSection,
+  textTable,
+  type Measure,
+} from '../../bench/lib/report.mjs';
 import { countVerdicts, judge, targets, verdictTable, type Verdict } from '../../bench/lib/targets.mjs';
+import { repositoryRoot } from '../../scripts/lib/paths.mjs';
 
 const table = {
   head: ['what', 'time', 'who'],
@@ -103,4 +113,21 @@ describe('a document', () => {
 test('the processors that may be used', () => {
   expect(readCpuList('0')).toEqual([0]);
   expect(readCpuList('0-2,5,7-8')).toEqual([0, 1, 2, 5, 7, 8]);
+});
+
+describe('the parts of the benchmark', () => {
+  const folder = join(repositoryRoot, 'bench', 'lib', 'measures');
+  const files = readdirSync(folder).filter((file) => file.endsWith('.mjs'));
+
+  test('have names that differ, a place in the report, and one in docs/performance.md', async () => {
+    const modules = await Promise.all(files.map((file) => import(pathToFileURL(join(folder, file)).href)));
+    const measures = modules.map(({ measure }) => measure as Measure);
+    const names = measures.map(({ name }) => name);
+    expect(new Set(names).size).toBe(files.length);
+    expect(new Set(measures.map(({ order }) => order)).size).toBe(files.length);
+    const document = readFileSync(join(repositoryRoot, 'docs', 'performance.md'), 'utf8');
+    for (const name of ['machine', 'targets', ...names]) {
+      expect(fillMarks(document, { [name]: 'here' }), name).toContain(`<!-- bench: ${name} -->\n\nhere\n`);
+    }
+  });
 });
