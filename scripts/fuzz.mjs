@@ -3,16 +3,17 @@
 // @ts-check
 // Feeds mutated audit events to the whole plugin: builds native/fuzz and runs it.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { buildCProgram } from './lib/c-program.mjs';
 import { UserError } from './lib/errors.mjs';
-import { createLog, startTimer } from './lib/log.mjs';
-import { buildPaths, findCommand, repositoryRoot } from './lib/paths.mjs';
-import { ask, endAll, runOrFail } from './lib/run.mjs';
-import { isFresh, listFiles, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
+import { createLog } from './lib/log.mjs';
+import { buildPaths, repositoryRoot } from './lib/paths.mjs';
+import { endAll } from './lib/run.mjs';
+import { listFiles } from './lib/stamp.mjs';
 
 const help = `usage: npm run fuzz -- [options]
   --iterations N  mutated events to make, in all jobs together (default 1000000)
@@ -153,47 +154,15 @@ function findSeeds(root) {
  * @param {(message: string) => void} log
  * @returns {Promise<string>} path of the program
  */
-async function buildFuzzer(root, sanitized, log) {
-  const { build, sysroot, stamps, logs } = buildPaths(root);
-  const sources = join(root, 'native', 'fuzz');
-  const name = sanitized ? 'fuzz-asan' : 'fuzz';
-  const program = join(build, 'fuzz', name);
-  const include = join(sysroot, 'usr', 'include', 'falcosecurity');
-  const compiler = findCommand('gcc');
-  if (compiler === undefined) {
-    throw new UserError('there is no C compiler: install gcc (Debian: apt-get install gcc)');
-  }
-  if (!existsSync(join(include, 'plugin', 'plugin_api.h'))) {
-    throw new UserError(`Falco's plugin header is not in ${include}: run node scripts/bootstrap.mjs first`);
-  }
-  const flags = [
-    '-std=c11',
-    '-D_GNU_SOURCE',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '-O2',
-    '-g',
-    '-fno-omit-frame-pointer',
-  ];
-  if (sanitized) {
-    flags.push('-fsanitize=address,undefined', '-fno-sanitize-recover=undefined');
-  }
-  const files = readdirSync(sources).sort();
-  const contents = files.map((file) => [file, readFileSync(join(sources, file), 'utf8')]);
-  const recipe = recipeHash([contents, flags, ask([compiler, '--version'])]);
-  const stamp = join(stamps, `${name}.json`);
-  if (isFresh(readStamp(stamp), recipe, [program])) {
-    return program;
-  }
-  const elapsed = startTimer();
-  mkdirSync(join(build, 'fuzz'), { recursive: true });
-  const units = files.filter((file) => file.endsWith('.c')).map((file) => join(sources, file));
-  const command = [compiler, ...flags, '-isystem', include, '-o', program, ...units, '-ldl'];
-  await runOrFail(command, { what: 'compile the fuzzer', logFile: join(logs, `${name}.log`) });
-  writeStamp(stamp, { recipe, versions: {}, files: [] });
-  log(`${relative(root, program)} done in ${elapsed()}`);
-  return program;
+function buildFuzzer(root, sanitized, log) {
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
+  const program = {
+    output: sanitized ? 'fuzz/fuzz-asan' : 'fuzz/fuzz',
+    folders: ['native/fuzz', 'native/loader'],
+    flags: ['-fno-omit-frame-pointer', ...(sanitized ? sanitizers : [])],
+    libraries: ['-ldl'],
+  };
+  return buildCProgram(program, log, root);
 }
 
 /** @type {Set<import('node:child_process').ChildProcess>} */

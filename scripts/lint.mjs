@@ -39,7 +39,7 @@ function clangFormat() {
     console.error('lint: clang-format is missing; install it with: apt-get install clang-format');
     return false;
   }
-  return succeeds(['clang-format', '--dry-run', '-Werror', ...files(/^(native|test)\/.*\.(c|h|cpp)$/)]);
+  return succeeds(['clang-format', '--dry-run', '-Werror', ...files(/^(bench|native|test)\/.*\.(c|h|cpp)$/)]);
 }
 
 function spdx() {

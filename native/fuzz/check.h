@@ -3,6 +3,7 @@
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
 
+#include "bytes.h"
 #include "host.h"
 #include "random.h"
 

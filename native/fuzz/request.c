@@ -30,7 +30,7 @@ static uint64_t random_index(prng *r) {
 
 /** Output members hold what an uninitialised struct may hold, as in libsinsp. */
 static ss_plugin_extract_field blank(const host *plugin, size_t id) {
-    const field_info *info = &plugin->fields[id];
+    const field_info *info = &plugin->fields.items[id];
     ss_plugin_extract_field field;
     memset(&field, 0xa5, sizeof(field));
     field.field_id = (uint32_t)id;
@@ -61,13 +61,13 @@ request request_random(checker *c) {
     const bool neighbours = prng_one_in(r, 4);
     size_t count = neighbours ? prng_between(r, 2, 24) : prng_one_in(r, 2) ? 1 : prng_few(r, 12);
     if (prng_one_in(r, 256)) {
-        count = prng_between(r, 1, 2 * plugin->field_count);
+        count = prng_between(r, 1, 2 * plugin->fields.count);
     }
     request q = {must_alloc(NULL, count * sizeof(*q.fields)), count, prng_one_in(r, 2)};
-    size_t id = prng_below(r, plugin->field_count);
+    size_t id = prng_below(r, plugin->fields.count);
     for (size_t i = 0; i < count; i++) {
-        id = (neighbours ? id + 1 : prng_next(r)) % plugin->field_count;
-        const field_info *info = &plugin->fields[id];
+        id = (neighbours ? id + 1 : prng_next(r)) % plugin->fields.count;
+        const field_info *info = &plugin->fields.items[id];
         q.fields[i] = blank(plugin, id);
         if (info->needs_arg || prng_one_in(r, 2)) {
             add_argument(&q.fields[i], info, r);
@@ -78,13 +78,13 @@ request request_random(checker *c) {
 
 request request_all(checker *c) {
     const host *plugin = c->plugin;
-    request q = {must_alloc(NULL, plugin->field_count * sizeof(*q.fields)), plugin->field_count, false};
+    request q = {must_alloc(NULL, plugin->fields.count * sizeof(*q.fields)), plugin->fields.count, false};
     for (size_t i = 0; i < q.count; i++) {
         q.fields[i] = blank(plugin, i);
-        if (plugin->fields[i].needs_arg) {
+        if (plugin->fields.items[i].needs_arg) {
             q.fields[i].arg_present = 1;
             q.fields[i].arg_index = 0;
-            q.fields[i].arg_key = plugin->fields[i].key_arg ? copy_text("name") : NULL;
+            q.fields[i].arg_key = plugin->fields.items[i].key_arg ? copy_text("name") : NULL;
         }
     }
     return q;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The addon itself, with a small C plugin that is compiled here.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ import {
   type PluginEvent,
   type PluginState,
 } from '../support/plugin.ts';
+import { compilePlugin } from './support.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const addonPath = join(root, 'build', 'addon', 'plugin_addon.node');
@@ -26,15 +27,7 @@ const fixture = join(folder, 'fixture.so');
 const pluginId = 999;
 const noThread = 2n ** 64n - 1n;
 
-function compile(source: string, output: string): void {
-  const include = ['build/sysroot-include/falcosecurity', 'build/sysroot/usr/include/falcosecurity']
-    .map((path) => join(root, path))
-    .find((path) => existsSync(path));
-  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-isystem', include ?? ''];
-  execFileSync('gcc', [...flags, '-o', output, source]);
-}
-
-beforeAll(() => compile(join(root, 'test', 'plugin', 'fixture_plugin.c'), fixture));
+beforeAll(() => compilePlugin(fixture));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `use` with a fresh state and destroys it. */
@@ -100,14 +93,14 @@ describe('loading', () => {
   test('a library that is no plugin, and a plugin that lacks what every plugin needs', () => {
     const source = join(folder, 'other.c');
     writeFileSync(source, 'int something(void); int something(void) { return 1; }\n');
-    compile(source, join(folder, 'other.so'));
+    compilePlugin(join(folder, 'other.so'), source);
     expect(() => new Plugin(join(folder, 'other.so'))).toThrow('is not a Falco plugin');
 
     writeFileSync(
       source,
       'const char *plugin_get_name(void); const char *plugin_get_name(void) { return 0; }\n',
     );
-    compile(source, join(folder, 'part.so'));
+    compilePlugin(join(folder, 'part.so'), source);
     const part = new Plugin(join(folder, 'part.so'));
     expect(part.symbols).toEqual(['plugin_get_name']);
     expect(part.name()).toBe('');
@@ -122,7 +115,7 @@ describe('loading', () => {
     const source = join(folder, 'newer.c');
     copyFileSync(join(root, 'test', 'plugin', 'fixture_plugin.c'), source);
     execFileSync('sed', ['-i', 's/"3\\.11\\.0"/"3.99.0"/', source]);
-    compile(source, join(folder, 'newer.so'));
+    compilePlugin(join(folder, 'newer.so'), source);
     expect(() => new Plugin(join(folder, 'newer.so')).init()).toThrow(
       'the plugin requires API 3.99.0, this host speaks 3.',
     );

@@ -2,9 +2,8 @@
 // Calls a plugin from C where Node cannot: it holds the plugin's own pointers across calls, as libsinsp does,
 // writes to an event's memory, calls from two threads, and leaves SIGPIPE at its default. Ends with status 0
 // and says on stdout what it saw; a broken promise ends it with status 1 and a sentence on stderr.
-#include <plugin/plugin_api.h>
+#include "plugin.h"
 
-#include <dlfcn.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,18 +17,7 @@
 #define MAX_FIELDS 512
 #define MAX_HELD 8192
 
-static ss_plugin_t *(*plugin_init_fn)(const ss_plugin_init_input *, ss_plugin_rc *);
-static void (*plugin_destroy_fn)(ss_plugin_t *);
-static const char *(*plugin_last_error_fn)(ss_plugin_t *);
-static const char *(*plugin_fields_fn)(void);
-static ss_instance_t *(*plugin_open_fn)(ss_plugin_t *, const char *, ss_plugin_rc *);
-static void (*plugin_close_fn)(ss_plugin_t *, ss_instance_t *);
-static ss_plugin_rc (*plugin_next_batch_fn)(ss_plugin_t *, ss_instance_t *, uint32_t *, ss_plugin_event ***);
-static ss_plugin_rc (*plugin_extract_fn)(ss_plugin_t *, const ss_plugin_event_input *,
-                                         const ss_plugin_field_extract_input *);
-static const char *(*plugin_to_string_fn)(ss_plugin_t *, const ss_plugin_event_input *);
-static ss_plugin_metric *(*plugin_metrics_fn)(ss_plugin_t *, uint32_t *);
-
+static plugin_functions api;
 static ss_plugin_t *plugin;
 
 __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...) {
@@ -39,29 +27,6 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
     va_end(arguments);
     fputc('\n', stderr);
     exit(1);
-}
-
-static void *symbol(void *library, const char *name) {
-    void *address = dlsym(library, name);
-    if (address == NULL)
-        fail("no symbol %s", name);
-    return address;
-}
-
-static void load(const char *path) {
-    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL)
-        fail("%s", dlerror());
-    *(void **)&plugin_init_fn = symbol(library, "plugin_init");
-    *(void **)&plugin_destroy_fn = symbol(library, "plugin_destroy");
-    *(void **)&plugin_last_error_fn = symbol(library, "plugin_get_last_error");
-    *(void **)&plugin_fields_fn = symbol(library, "plugin_get_fields");
-    *(void **)&plugin_open_fn = symbol(library, "plugin_open");
-    *(void **)&plugin_close_fn = symbol(library, "plugin_close");
-    *(void **)&plugin_next_batch_fn = symbol(library, "plugin_next_batch");
-    *(void **)&plugin_extract_fn = symbol(library, "plugin_extract_fields");
-    *(void **)&plugin_to_string_fn = symbol(library, "plugin_event_to_string");
-    *(void **)&plugin_metrics_fn = symbol(library, "plugin_get_metrics");
 }
 
 static void print_log(ss_plugin_owner_t *owner, const char *component, const char *message,
@@ -75,16 +40,16 @@ static void print_log(ss_plugin_owner_t *owner, const char *component, const cha
 static void init(const char *config) {
     ss_plugin_rc rc = SS_PLUGIN_FAILURE;
     const ss_plugin_init_input input = {.config = config, .log_fn = print_log};
-    plugin = plugin_init_fn(&input, &rc);
+    plugin = api.init(&input, &rc);
     if (rc != SS_PLUGIN_SUCCESS)
-        fail("init: %s", plugin_last_error_fn(plugin));
+        fail("init: %s", api.get_last_error(plugin));
 }
 
 static ss_instance_t *open_source(const char *params) {
     ss_plugin_rc rc = SS_PLUGIN_FAILURE;
-    ss_instance_t *instance = plugin_open_fn(plugin, params, &rc);
+    ss_instance_t *instance = api.open(plugin, params, &rc);
     if (rc != SS_PLUGIN_SUCCESS)
-        fail("open: %s", plugin_last_error_fn(plugin));
+        fail("open: %s", api.get_last_error(plugin));
     return instance;
 }
 
@@ -111,22 +76,12 @@ static void add_field(uint32_t id, bool is_list, const char *name, const char *k
     snprintf(field->key, sizeof(field->key), "%s", key != NULL ? key : "");
 }
 
-// Reads the catalogue's rows, which have one `"name": "…"` each, in order. A key field is asked with `key`.
+// A key field is asked with `key`.
 static void read_fields(const char *key) {
-    const char *row = strstr(plugin_fields_fn(), "{\"type\"");
-    for (uint32_t id = 0; row != NULL; id++) {
-        const char *next = strstr(row + 1, "{\"type\"");
-        size_t length = next != NULL ? (size_t)(next - row) : strlen(row);
-        char *text = strndup(row, length);
-        char name[96];
-        const char *at = strstr(text, "\"name\": \"");
-        if (at == NULL || sscanf(at, "\"name\": \"%95[^\"]", name) != 1)
-            fail("cannot read the fields at %.60s", text);
-        bool needs_key = strstr(text, "\"isKey\"") != NULL;
-        add_field(id, strstr(text, "\"isList\"") != NULL, name, needs_key ? key : NULL);
-        free(text);
-        row = next;
-    }
+    field_list list = plugin_read_fields(&api);
+    for (uint32_t id = 0; id < list.count; id++)
+        add_field(id, list.items[id].is_list, list.items[id].name, list.items[id].key_arg ? key : NULL);
+    field_list_free(&list);
     if (field_count < 100)
         fail("only %u fields", field_count);
 }
@@ -157,8 +112,8 @@ static void extract(const ss_plugin_event *event, uint64_t number, ss_plugin_ext
     ss_plugin_extract_value_offsets offsets = {NULL, NULL};
     const ss_plugin_field_extract_input extraction = {
         .num_fields = count, .fields = requests, .value_offsets = &offsets};
-    if (plugin_extract_fn(plugin, &input, &extraction) != SS_PLUGIN_SUCCESS)
-        fail("extract_fields failed: %s", plugin_last_error_fn(plugin));
+    if (api.extract_fields(plugin, &input, &extraction) != SS_PLUGIN_SUCCESS)
+        fail("extract_fields failed: %s", api.get_last_error(plugin));
     for (uint32_t i = 0; i < count; i++)
         if (requests[i].res_len == UINT64_MAX)
             fail("%s: res_len is not set", requests[i].field);
@@ -223,7 +178,7 @@ static void command_lifetime(const char *params) {
     while (true) {
         uint32_t count = 0;
         ss_plugin_event **batch = NULL;
-        ss_plugin_rc rc = plugin_next_batch_fn(plugin, instance, &count, &batch);
+        ss_plugin_rc rc = api.next_batch(plugin, instance, &count, &batch);
         if (rc == SS_PLUGIN_EOF)
             break;
         uint8_t **copies = calloc(count + 1, sizeof(*copies));
@@ -234,7 +189,7 @@ static void command_lifetime(const char *params) {
         for (uint32_t i = 0; i < count; i++) {
             const ss_plugin_event_input input = {.evt = batch[i], .evtnum = ++events};
             ask_all_twice(batch[i], events);
-            plugin_to_string_fn(plugin, &input);
+            api.event_to_string(plugin, &input);
             check_held("after all fields of an event");
             values += held_count;
             release_held();
@@ -246,7 +201,7 @@ static void command_lifetime(const char *params) {
         }
         free(copies);
     }
-    plugin_close_fn(plugin, instance);
+    api.close(plugin, instance);
     printf("%llu events, %llu values\n", (unsigned long long)events, (unsigned long long)values);
 }
 
@@ -275,7 +230,7 @@ static void command_traps(const char *params) {
     uint32_t count = 0;
     ss_plugin_event **batch = NULL;
     for (int calls = 0; count == 0 && calls < 100; calls++)
-        if (plugin_next_batch_fn(plugin, instance, &count, &batch) == SS_PLUGIN_EOF)
+        if (api.next_batch(plugin, instance, &count, &batch) == SS_PLUGIN_EOF)
             break;
     if (count < 2)
         fail("a batch of two events or more is needed, not %u", count);
@@ -295,7 +250,7 @@ static void command_traps(const char *params) {
         check_held("after the call that trapped");
         ask_and_hold(events[i], i + 1, field_named("ka.uri"));
         const ss_plugin_event_input input = {.evt = events[i], .evtnum = i + 1};
-        plugin_to_string_fn(plugin, &input);
+        api.event_to_string(plugin, &input);
         check_held("in the calls after the one that trapped");
         release_held();
     }
@@ -304,7 +259,7 @@ static void command_traps(const char *params) {
             fail("event %u of the batch has changed", i);
         free(copies[i]);
     }
-    plugin_close_fn(plugin, instance);
+    api.close(plugin, instance);
     printf("%u events\n", count);
 }
 
@@ -338,7 +293,7 @@ static void *watch_metrics(void *unused) {
     uint64_t rounds = 0;
     for (; !atomic_load(&done) || rounds == 0; rounds++) {
         uint32_t count = 0;
-        const ss_plugin_metric *metrics = plugin_metrics_fn(plugin, &count);
+        const ss_plugin_metric *metrics = api.get_metrics(plugin, &count);
         for (uint32_t i = 0; i < count && i < 64; i++) {
             if (metrics[i].value_type != SS_PLUGIN_METRIC_VALUE_TYPE_U64 || metrics[i].value.u64 < before[i])
                 fail("metric %s fell from %llu to %llu", metrics[i].name, (unsigned long long)before[i],
@@ -357,7 +312,7 @@ static void command_metrics(const char *params) {
     uint64_t events = 0;
     uint32_t count = 0;
     ss_plugin_event **batch = NULL;
-    while (plugin_next_batch_fn(plugin, instance, &count, &batch) != SS_PLUGIN_EOF) {
+    while (api.next_batch(plugin, instance, &count, &batch) != SS_PLUGIN_EOF) {
         for (uint32_t i = 0; i < count; i++) {
             ask_and_hold(batch[i], ++events, field_named("ka.verb"));
             release_held();
@@ -366,11 +321,11 @@ static void command_metrics(const char *params) {
     atomic_store(&done, true);
     pthread_join(thread, NULL);
     uint32_t metric_count = 0;
-    const ss_plugin_metric *metrics = plugin_metrics_fn(plugin, &metric_count);
+    const ss_plugin_metric *metrics = api.get_metrics(plugin, &metric_count);
     for (uint32_t i = 0; i < metric_count; i++)
         printf("%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value.u64);
     printf("events %llu\n", (unsigned long long)events);
-    plugin_close_fn(plugin, instance);
+    api.close(plugin, instance);
 }
 
 // Reads until stdin ends; prints every payload as a line `event …`, and `poll` behind each call.
@@ -380,7 +335,7 @@ static void command_serve(const char *params) {
     while (poll(&input, 1, 0) == 0) {
         uint32_t count = 0;
         ss_plugin_event **batch = NULL;
-        ss_plugin_rc rc = plugin_next_batch_fn(plugin, instance, &count, &batch);
+        ss_plugin_rc rc = api.next_batch(plugin, instance, &count, &batch);
         if (rc != SS_PLUGIN_SUCCESS && rc != SS_PLUGIN_TIMEOUT)
             fail("next_batch gave %d", (int)rc);
         for (uint32_t i = 0; i < count; i++)
@@ -389,7 +344,7 @@ static void command_serve(const char *params) {
         printf("poll\n");
         fflush(stdout);
     }
-    plugin_close_fn(plugin, instance);
+    api.close(plugin, instance);
 }
 
 // usage: driver PLUGIN.so CONFIG COMMAND ARGUMENT
@@ -403,14 +358,14 @@ int main(int argc, char **argv) {
     };
     if (argc != 5)
         fail("usage: driver PLUGIN.so CONFIG COMMAND ARGUMENT");
-    load(argv[1]);
+    plugin_load(&api, argv[1]);
     init(argv[2]);
     read_fields("/requestObject");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[3], commands[i].name) != 0)
             continue;
         commands[i].run(argv[4]);
-        plugin_destroy_fn(plugin);
+        api.destroy(plugin);
         return 0;
     }
     fail("no command %s", argv[3]);

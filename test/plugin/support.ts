@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plugin under test, opened and driven; everything that a test opens is destroyed behind it.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { variants } from '../../scripts/build.mjs';
@@ -209,13 +209,27 @@ export function allFields(plugin: Plugin): string[] {
   });
 }
 
+/** Compiles a plugin in C; by default fixture_plugin.c, which does right and wrong on demand. */
+export function compilePlugin(
+  output: string,
+  source = join(repositoryRoot, 'test/plugin/fixture_plugin.c'),
+): void {
+  const include = join(buildPaths().sysrootInclude, 'falcosecurity');
+  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-isystem', include];
+  execFileSync('gcc', [...flags, '-o', output, source]);
+}
+
 /** Compiles driver.c, for a sanitized plugin with the sanitizers, and gives the program's path. */
 export function compileDriver(folder: string, sanitized = false): string {
   const output = join(folder, sanitized ? 'driver-asan' : 'driver');
   const include = join(buildPaths().sysrootInclude, 'falcosecurity');
-  const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-O1', '-isystem', include];
+  const loader = join(repositoryRoot, 'native', 'loader');
+  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O1', '-I', loader];
   if (sanitized) flags.push('-fsanitize=address,undefined', '-g');
-  const source = join(repositoryRoot, 'test', 'plugin', 'driver.c');
-  execFileSync('gcc', [...flags, '-o', output, source, '-ldl', '-lpthread']);
+  const sources = readdirSync(loader)
+    .filter((file) => file.endsWith('.c'))
+    .map((file) => join(loader, file));
+  sources.push(join(repositoryRoot, 'test', 'plugin', 'driver.c'));
+  execFileSync('gcc', [...flags, '-isystem', include, '-o', output, ...sources, '-ldl', '-lpthread']);
   return output;
 }

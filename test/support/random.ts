@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random numbers that are the same in each run (mulberry32), and JSON texts made of them.
+// JSON texts that are made of random numbers, the same in each run.
+import { Random } from '../../scripts/lib/random.mjs';
 
-export class Random {
-  constructor(private state: number) {}
-
-  /** A number from 0 to below `end`. */
-  below(end: number): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end) | 0;
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)];
-  }
-}
+export { Random };
 
 const SPACES = ['', '', '', ' ', '\n', '\t', '\r\n', '  \t\n '];
 const NUMBERS = [

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A growing array of bytes. Running out of memory ends the program.
-#ifndef FUZZ_BYTES_H
-#define FUZZ_BYTES_H
+#ifndef LOADER_BYTES_H
+#define LOADER_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the values of a JSON text are. Made for texts that were broken on purpose: it finds what it can.
-#ifndef FUZZ_SPANS_H
-#define FUZZ_SPANS_H
+#ifndef LOADER_SPANS_H
+#define LOADER_SPANS_H
 
 #include "bytes.h"
 

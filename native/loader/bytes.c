@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bytes.h"
 
+#include "die.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +10,7 @@
 void *must_alloc(void *old, size_t size) {
     void *memory = realloc(old, size == 0 ? 1 : size);
     if (memory == NULL) {
-        fprintf(stderr, "fuzz: no memory for %zu bytes\n", size);
-        exit(3);
+        die("no memory for %zu bytes", size);
     }
     return memory;
 }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// bench/host, the program that loads a plugin and measures it.
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildCProgram } from '../../scripts/lib/c-program.mjs';
+import { buildPaths } from '../../scripts/lib/paths.mjs';
+
+/** How much of what a plugin says on standard error belongs to a failure's message. */
+const MAX_REASON = 400;
+
+/**
+ * Builds bench/host, if it has changed.
+ *
+ * @param {(message: string) => void} log
+ * @returns {Promise<string>} path of the program
+ */
+export function buildBenchHost(log) {
+  const program = {
+    output: 'bench/bench-host',
+    folders: ['bench/host', 'native/loader'],
+    libraries: ['-ldl'],
+  };
+  return buildCProgram(program, log);
+}
+
+/** The plugin, or the host, could not do what was measured. The message is the reason. */
+export class HostFailure extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = 'HostFailure';
+  }
+}
+
+/**
+ * What the host is asked to do; see its modes.h.
+ *
+ * @typedef {object} HostOptions
+ * @property {string} [plugin]
+ * @property {string} [config]
+ * @property {string} [extractor]
+ * @property {string} [extractorConfig]
+ * @property {string} [open]
+ * @property {readonly string[]} [fields]
+ * @property {number} [warm]
+ * @property {number} [rounds]
+ * @property {number} [events]
+ * @property {number} [repeat]
+ * @property {number} [samples]
+ * @property {number} [cpu]
+ */
+
+/**
+ * The line of JSON that the host prints. Which numbers there are depends on the mode.
+ *
+ * @typedef {{ mode: string, plugin: string, version: string } & Record<string, any>} HostResult
+ */
+
+/**
+ * @param {HostOptions} options
+ * @returns {string[]} as the host reads them
+ */
+export function hostArguments(options) {
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined && value !== '')
+    .flatMap(([name, value]) => [
+      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+      Array.isArray(value) ? value.join(',') : String(value),
+    ]);
+}
+
+/**
+ * Runs the host once.
+ *
+ * @param {string} program
+ * @param {string} mode
+ * @param {HostOptions} options
+ * @returns {Promise<HostResult>}
+ * @throws {HostFailure} it did not end with a result
+ */
+export function runHost(program, mode, options) {
+  const folder = join(buildPaths().build, 'bench');
+  mkdirSync(folder, { recursive: true });
+  // Into a file, as a plugin that logs there may do so for each event, and nobody has to read along meanwhile.
+  const errors = join(folder, `stderr.${process.pid}.log`);
+  const out = openSync(errors, 'w');
+  const child = spawn(program, [mode, ...hostArguments(options)], { stdio: ['ignore', 'pipe', out] });
+  closeSync(out);
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(new HostFailure(`cannot run ${program}: ${error.message}`)));
+    child.on('close', (code, signal) => {
+      if (code === 0) {
+        resolve(JSON.parse(output));
+        return;
+      }
+      const said = readFileSync(errors, 'utf8').trimEnd();
+      const own = said.lastIndexOf('bench-host: ');
+      const reason = own < 0 ? said.slice(-MAX_REASON) : said.slice(own + 'bench-host: '.length);
+      reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
+    });
+  });
+}
