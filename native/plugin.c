@@ -331,8 +331,6 @@ static bool is_selected(struct plugin *plugin, const ss_plugin_event_input *inpu
 // Makes an event current in the WASM: our own by its address, any other by its bytes. False: it is no event
 // of ours.
 static bool select_event(struct plugin *plugin, const ss_plugin_event_input *input) {
-    if (is_selected(plugin, input))
-        return true;
     w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
     struct selection selection = {.generation = plugin->runtime.generation};
     plugin->selection.kind = SELECTED_NONE;
@@ -360,6 +358,7 @@ static bool select_event(struct plugin *plugin, const ss_plugin_event_input *inp
 struct question {
     struct call call;
     const ss_plugin_event_input *event;
+    bool is_selected;
     const ss_plugin_extract_field *field;
 };
 
@@ -367,7 +366,7 @@ static void run_extract(void *context) {
     struct question *question = context;
     struct plugin *plugin = plugin_of(&question->call);
     const ss_plugin_extract_field *field = question->field;
-    if (!select_event(plugin, question->event))
+    if (!question->is_selected && !select_event(plugin, question->event))
         return;
     w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
     u64 index = NO_INDEX;
@@ -422,11 +421,10 @@ static bool reserve_offsets(struct plugin *plugin, uint32_t count) {
 // One field of an event. Gives the WASM's packed result: see assembly/fields/values.ts.
 static uint64_t extract_field(struct plugin *plugin, const ss_plugin_event_input *event,
                               const ss_plugin_extract_field *field) {
+    struct question question = {.event = event, .is_selected = is_selected(plugin, event), .field = field};
     bool is_kept = !field->arg_present && field->field_id < FIELD_COUNT;
-    if (is_kept && plugin->answers[field->field_id].selection == plugin->selections &&
-        is_selected(plugin, event))
+    if (question.is_selected && is_kept && plugin->answers[field->field_id].selection == plugin->selections)
         return plugin->answers[field->field_id].answer;
-    struct question question = {.event = event, .field = field};
     if (!ask(plugin, &question, run_extract, "reading a field"))
         return 0;
     if (is_kept) {
@@ -460,7 +458,7 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
                                           const ss_plugin_field_extract_input *input) {
     struct plugin *plugin = state;
     // libsinsp keeps the addresses of values for as long as the event is the same.
-    if (!is_bad(plugin, event))
+    if (plugin->runtime.values_owner != NULL && !is_bad(plugin, event))
         runtime_free_retired_values(&plugin->runtime);
     for (uint32_t i = 0; i < input->num_fields; i++) {
         ss_plugin_extract_field *field = &input->fields[i];
@@ -477,7 +475,7 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
 static void run_summary(void *context) {
     struct question *question = context;
     struct plugin *plugin = plugin_of(&question->call);
-    question->call.result = select_event(plugin, question->event);
+    question->call.result = question->is_selected || select_event(plugin, question->event);
     if (question->call.result == 0)
         return;
     u32 at = w2c_k8saudit_summary(runtime_wasm(&plugin->runtime));
@@ -487,7 +485,7 @@ static void run_summary(void *context) {
 
 EXPORT const char *plugin_event_to_string(ss_plugin_t *state, const ss_plugin_event_input *event) {
     struct plugin *plugin = state;
-    struct question question = {.event = event};
+    struct question question = {.event = event, .is_selected = is_selected(plugin, event)};
     if (!ask(plugin, &question, run_summary, "describing an event"))
         return "(internal error; the log has more)";
     if (question.call.result == 0)

@@ -100,7 +100,7 @@ static bool ensure_instance(struct runtime *runtime);
 
 bool runtime_call(struct runtime *runtime, void (*run)(void *), struct call *call, const char *doing) {
     call->runtime = runtime;
-    if (!ensure_instance(runtime))
+    if (runtime->instance == NULL && !ensure_instance(runtime))
         return false;
     wasm_rt_trap_t trap = wasm_rt_try(run, call);
     if (trap == WASM_RT_TRAP_NONE)

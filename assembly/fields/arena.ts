@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { SLACK } from '../memory';
 
 /** A chunk begins with one of these. */
 @unmanaged
@@ -20,7 +21,7 @@ export class Arena {
   /** Bytes handed out since the last reset. */
   static used: u32 = 0;
 
-  /** A piece of `size` bytes, 8-aligned, not cleared. */
+  /** A piece of `size` bytes, 8-aligned, not cleared. Up to the next `alloc`, SLACK bytes behind it may be written. */
   @inline
   static alloc(size: u32): usize {
     const at = (Arena.top + 7) & ~7;
@@ -49,7 +50,7 @@ export class Arena {
       const before = header.before;
       if (Arena.chunk == 0 && header.size == CHUNK) {
         Arena.chunk = chunk;
-        Arena.size = CHUNK;
+        Arena.size = CHUNK - SLACK;
         header.before = 0;
       } else {
         heap.free(chunk);
@@ -59,13 +60,13 @@ export class Arena {
   }
 
   private static allocInNewChunk(size: u32): usize {
-    const chunkSize = max<u32>(CHUNK, CHUNK_HEADER + size);
+    const chunkSize = max<u32>(CHUNK, CHUNK_HEADER + size + SLACK);
     const chunk = heap.alloc(chunkSize);
     const header = changetype<Chunk>(chunk);
     header.before = Arena.chunk;
     header.size = chunkSize;
     Arena.chunk = chunk;
-    Arena.size = chunkSize;
+    Arena.size = chunkSize - SLACK;
     Arena.top = CHUNK_HEADER + size;
     return chunk + CHUNK_HEADER;
   }

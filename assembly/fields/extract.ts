@@ -13,7 +13,7 @@ import { Block, PADDING } from '../memory';
 import { fields } from './catalogue';
 import { find, keep } from './answers';
 import { Field, Question } from './field';
-import { NO_INDEX, Path } from './path';
+import { NO_INDEX, Path, Stem } from './path';
 import { Arena } from './arena';
 import { answerOf, beginValues, finishValues } from './values';
 
@@ -28,6 +28,9 @@ const KEEP_FOREIGN: u32 = 1024 * 1024;
 const AUDIT_ID = new Path('auditID');
 
 const question = new Question();
+/** By field: where its text stands, if that is all there is to the field. Most questions are about these. */
+const textPlaces = new StaticArray<Stem | null>(fields.length);
+for (let id = 0; id < fields.length; id++) textPlaces[id] = fields[id].textPlace;
 let currentOffset: usize = 0;
 let currentNumber: u64 = 0;
 
@@ -103,24 +106,25 @@ export function extract(id: u32, index: u64, keyLength: u32): u64 {
     const known = find(Document.generation, id, index, key.address, keyLength);
     if (known) return known.answer;
   }
-  const answer = read(unchecked(fields[id]), index, keyLength);
+  const answer = read(id, index, keyLength);
   if (hasArgument) keep(Document.generation, id, index, key.address, keyLength, answer);
   return answer;
 }
 
-function read(field: Field, index: u64, keyLength: u32): u64 {
+function read(id: u32, index: u64, keyLength: u32): u64 {
   if (Arena.used > MAX_VALUE_BYTES) {
     noteTooManyValues();
     return 0;
   }
   const invalidBefore = Document.invalidBodies;
-  const answer = field.isText ? readText(field) : readValues(field, index, keyLength);
+  const place = unchecked(textPlaces[id]);
+  const answer = place ? readText(place) : readValues(unchecked(fields[id]), index, keyLength);
   if (Document.invalidBodies != invalidBefore) noteInvalidBody();
   return answer;
 }
 
-function readText(field: Field): u64 {
-  const node = field.path.find();
+function readText(place: Stem): u64 {
+  const node = place.node();
   return node ? answerOf(node) : 0;
 }
 
@@ -147,6 +151,7 @@ function noteTooManyValues(): void {
 function noteInvalidBody(): void {
   counters.addAtOnce(Counter.FieldErrors, 1);
   if (!mayLog(Reason.Body)) return;
-  const text = 'the request or response body of an event is not valid JSON; its fields have no value';
+  const text =
+    'a request or response body, or a part of it, is not valid JSON; the fields in it have no value';
   logLimited(Reason.Body, Severity.Debug, text);
 }

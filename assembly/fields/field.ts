@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row of the catalogue, and the ways in which a field's values are read.
 import { Node } from '../json/tape';
-import { Path } from './path';
+import { Path, Stem } from './path';
 import { addNode } from './values';
 
 /** What may stand in the brackets behind a field's name. */
@@ -30,8 +30,6 @@ export type Reader = (field: Field, question: Question) => void;
 export class Field {
   /** Whether Falco shows the field with every alert. */
   inOutput: bool = false;
-  /** Whether its only value is the text of a node at a plain path: most are asked for these, so they have a short way. */
-  readonly isText: bool;
 
   constructor(
     public readonly name: string,
@@ -40,8 +38,11 @@ export class Field {
     public readonly path: Path,
     public readonly read: Reader,
     public readonly description: string,
-  ) {
-    this.isText = !isList && path.isPlain && read == readNodes;
+  ) {}
+
+  /** Where the field's text stands, when its only value is what stands at a place that members alone lead to. */
+  get textPlace(): Stem | null {
+    return !this.isList && this.read == readNodes ? this.path.plain : null;
   }
 }
 

@@ -33,7 +33,7 @@ export type Visit = (node: Node) => void;
  * A place that is reached through members alone. Many paths begin with the same one (`requestObject.spec`), so it is
  * looked for once for each event, when the first of them is asked for.
  */
-class Stem {
+export class Stem {
   private below: Stem[] = [];
   private generation: u64 = 0;
   private found: Node | null = null;
@@ -90,9 +90,9 @@ export class Path {
     this.steps = StaticArray.fromArray(all.slice(members));
   }
 
-  /** Whether the path goes through members alone. */
-  get isPlain(): bool {
-    return this.steps.length == 0;
+  /** The whole path, if it goes through members alone. */
+  get plain(): Stem | null {
+    return this.steps.length == 0 ? this.stem : null;
   }
 
   /** The value of a plain path, or null when there is none, or the value is null. */

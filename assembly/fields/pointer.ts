@@ -27,8 +27,7 @@ export function readPointer(field: Field, question: Question): void {
     if (!found) return;
     node = found;
   }
-  const value = Document.indexed(node);
-  if (value && value.kind != Kind.Null) addNode(node);
+  if (node.kind != Kind.Null) addNode(node);
 }
 
 /** Takes the token at `at`, with ~1 and ~0 as / and ~; the address behind it, or 0 when it is malformed. */

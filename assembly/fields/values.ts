@@ -4,9 +4,9 @@
 import { EVENT_HEADER } from '../audit/batch';
 import { memoryBase } from '../host';
 import { Document } from '../json/document';
-import { Node } from '../json/tape';
+import { Kind, Node } from '../json/tape';
 import { valueCapacity, writeValue } from '../json/text';
-import { Block } from '../memory';
+import { Block, Bytes } from '../memory';
 import { Arena } from './arena';
 
 /** Values that one field may have; the rest is left out. */
@@ -54,22 +54,33 @@ export function finishValues(): u64 {
   return (u64(count) << 32) | u64(out);
 }
 
-/** The answer with the text of a node as its only value, laid out like those of finishValues. */
+/**
+ * The answer with the text of a node as its only value, laid out like those of finishValues; 0 for null, and for what is
+ * no JSON.
+ */
 export function answerOf(node: Node): u64 {
-  const capacity = ONE_VALUE + valueCapacity(node);
-  const out = Arena.alloc(capacity);
+  const kind = node.kind;
+  if (kind == Kind.Null || (kind >= <u8>Kind.Object && !Document.isJson(node))) return 0;
+  const start = node.start;
+  const size = node.end - start;
+  const out = Arena.alloc(ONE_VALUE + size + 1);
   const text = out + ONE_VALUE;
-  const length = writeValue(Document.text, node, text);
-  Arena.trim(capacity, ONE_VALUE + length + 1);
+  let length = size;
+  if (kind >= <u8>Kind.Object || node.escaped) {
+    length = writeValue(Document.text, node, text);
+    Arena.trim(size, length);
+  } else {
+    Bytes.copy(text, Document.text + start, size);
+  }
   store<u8>(text + length, 0);
   store<u64>(out, base + u64(text));
-  store<u32>(out, EVENT_HEADER + node.start, 8);
-  store<u32>(out, node.end - node.start, 12);
+  store<u64>(out, u64(EVENT_HEADER + start) | (u64(size) << 32), 8);
   return (1 << 32) | u64(out);
 }
 
 /** Adds the text of a node: a string's characters, anything else as compact JSON. */
 export function addNode(node: Node): void {
+  if (!Document.isJson(node)) return;
   const capacity = valueCapacity(node);
   const out = Arena.alloc(capacity);
   const length = writeValue(Document.text, node, out);

@@ -21,6 +21,8 @@ export const enum Index {
   All = 0,
   /** The bodies and the items at the top level (requestObject, responseObject, items) are skipped. */
   Event = 1,
+  /** Objects and arrays at the top level are skipped, if it is an object. */
+  Members = 2,
 }
 
 /** Nesting that is indexed; what is deeper counts as empty. Kubernetes' deepest schemas stay below 64. */
@@ -104,12 +106,14 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
       top += NODE_SIZE;
     } else if (byte == 0x7b || byte == 0x5b) {
       node.kind = byte == 0x7b ? <u8>Kind.Object : <u8>Kind.Array;
-      const isBody =
-        index == Index.Event && depth == 1 && inObject && isLazyKey(text + keyStart, keyEnd - keyStart);
-      if (isBody || depth == MAX_DEPTH) {
+      const isLazy =
+        depth == 1 &&
+        inObject &&
+        (index == Index.Members || (index == Index.Event && isBodyKey(text + keyStart, keyEnd - keyStart)));
+      if (isLazy || depth == MAX_DEPTH) {
         const behind = skipContainer(at, end);
         if (behind == 0) return refuse(ScanError.UnexpectedEnd, end, end);
-        node.lazy = u8(isBody);
+        node.lazy = u8(isLazy);
         node.end = u32(behind - text);
         at = behind;
         top += NODE_SIZE;
@@ -329,7 +333,8 @@ function digitsEnd(at: usize): usize {
   return at;
 }
 
-function isLazyKey(key: usize, length: u32): bool {
+/** Whether these bytes are the key of what Index.Event skips. */
+export function isBodyKey(key: usize, length: u32): bool {
   switch (length) {
     case 5:
       return load<u32>(key) == 0x6d657469 && load<u8>(key, 4) == 0x73; // items

@@ -375,7 +375,8 @@ describe('a body that is no JSON', () => {
     expect(wasm.host.logs).toEqual([
       {
         severity: 7,
-        message: 'the request or response body of an event is not valid JSON; its fields have no value',
+        message:
+          'a request or response body, or a part of it, is not valid JSON; the fields in it have no value',
       },
     ]);
   });
