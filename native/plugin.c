@@ -313,7 +313,7 @@ static bool is_in_memory(const struct plugin *plugin, const ss_plugin_event *eve
     return distance < memory->size;
 }
 
-static bool is_selected(struct plugin *plugin, const ss_plugin_event_input *input) {
+static bool is_selected(const struct plugin *plugin, const ss_plugin_event_input *input) {
     const struct selection *selection = &plugin->selection;
     if (selection->kind == SELECTED_NONE || selection->generation != plugin->runtime.generation)
         return false;
@@ -352,6 +352,16 @@ static bool select_event(struct plugin *plugin, const ss_plugin_event_input *inp
     }
     plugin->selection = selection;
     return true;
+}
+
+static bool may_be_kept(const ss_plugin_extract_field *field) {
+    return !field->arg_present && field->field_id < FIELD_COUNT;
+}
+
+static bool is_kept(const struct plugin *plugin, const ss_plugin_event_input *event,
+                    const ss_plugin_extract_field *field) {
+    return may_be_kept(field) && plugin->answers[field->field_id].selection == plugin->selections &&
+           is_selected(plugin, event);
 }
 
 // A call about an event.
@@ -418,16 +428,15 @@ static bool reserve_offsets(struct plugin *plugin, uint32_t count) {
     return true;
 }
 
-// One field of an event. Gives the WASM's packed result: see assembly/fields/values.ts.
-static uint64_t extract_field(struct plugin *plugin, const ss_plugin_event_input *event,
-                              const ss_plugin_extract_field *field) {
+// One field of an event, asked of the WASM; not inlined, so that an answer that is kept is a short way. Gives
+// the WASM's packed result: see assembly/fields/values.ts.
+__attribute__((noinline)) static uint64_t extract_field(struct plugin *plugin,
+                                                        const ss_plugin_event_input *event,
+                                                        const ss_plugin_extract_field *field) {
     struct question question = {.event = event, .is_selected = is_selected(plugin, event), .field = field};
-    bool is_kept = !field->arg_present && field->field_id < FIELD_COUNT;
-    if (question.is_selected && is_kept && plugin->answers[field->field_id].selection == plugin->selections)
-        return plugin->answers[field->field_id].answer;
     if (!ask(plugin, &question, run_extract, "reading a field"))
         return 0;
-    if (is_kept) {
+    if (may_be_kept(field)) {
         plugin->answers[field->field_id].selection = plugin->selections;
         plugin->answers[field->field_id].answer = question.call.result;
     }
@@ -462,7 +471,8 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
         runtime_free_retired_values(&plugin->runtime);
     for (uint32_t i = 0; i < input->num_fields; i++) {
         ss_plugin_extract_field *field = &input->fields[i];
-        uint64_t values = extract_field(plugin, event, field);
+        uint64_t values = is_kept(plugin, event, field) ? plugin->answers[field->field_id].answer
+                                                        : extract_field(plugin, event, field);
         field->res_len = values >> 32;
         if (values != 0)
             field->res.str = (const char **)runtime_native(&plugin->runtime, (u32)values);

@@ -90,23 +90,8 @@ w2c_k8saudit *runtime_wasm(struct runtime *runtime) {
     return &runtime->instance->wasm;
 }
 
-void *runtime_native(struct runtime *runtime, u32 at) {
+void *runtime_native(const struct runtime *runtime, u32 at) {
     return runtime->instance->wasm.w2c_memory.data + at;
-}
-
-static void replace_instance(struct runtime *runtime, wasm_rt_trap_t trap, const char *doing);
-
-static bool ensure_instance(struct runtime *runtime);
-
-bool runtime_call(struct runtime *runtime, void (*run)(void *), struct call *call, const char *doing) {
-    call->runtime = runtime;
-    if (runtime->instance == NULL && !ensure_instance(runtime))
-        return false;
-    wasm_rt_trap_t trap = wasm_rt_try(run, call);
-    if (trap == WASM_RT_TRAP_NONE)
-        return true;
-    replace_instance(runtime, trap, doing);
-    return false;
 }
 
 void runtime_copy_text(struct runtime *runtime, u64 packed, char *out, size_t capacity) {
@@ -193,8 +178,7 @@ static void drop_instance(struct runtime *runtime) {
     runtime->instance = NULL;
 }
 
-// Makes the instance that takes over after a trap, at most once in a while when that fails.
-static bool ensure_instance(struct runtime *runtime) {
+bool runtime_ensure_instance(struct runtime *runtime) {
     if (runtime->instance != NULL)
         return true;
     if (time(NULL) < runtime->retry_at)
@@ -214,7 +198,7 @@ static bool ensure_instance(struct runtime *runtime) {
 
 // Fields of events that Falco still has can be read without a source.
 bool runtime_has_source(struct runtime *runtime) {
-    if (!ensure_instance(runtime))
+    if (!runtime_ensure_instance(runtime))
         return false;
     if (!runtime->source_lost)
         return true;
@@ -271,14 +255,14 @@ static void log_trap(struct runtime *runtime, wasm_rt_trap_t trap, const char *m
               wasm_rt_strerror(trap), message[0] != 0 ? ": " : "", message, last);
 }
 
-static void replace_instance(struct runtime *runtime, wasm_rt_trap_t trap, const char *doing) {
+void runtime_replace_instance(struct runtime *runtime, wasm_rt_trap_t trap, const char *doing) {
     struct instance *dead = runtime->instance;
     log_trap(runtime, trap, dead->env.abort_message, doing);
     save_survivor(runtime, dead);
     host_after_trap(&runtime->host);
     runtime->instance = NULL;
     retire(runtime, dead);
-    ensure_instance(runtime);
+    runtime_ensure_instance(runtime);
 }
 
 void runtime_free_retired(struct runtime *runtime) {

@@ -63,9 +63,24 @@ void runtime_free(struct runtime *runtime);
 bool runtime_open(struct runtime *runtime, const char *params);
 void runtime_close(struct runtime *runtime);
 
+// Makes the instance that takes over after a trap, if there is none; at most once in a while when that fails.
+bool runtime_ensure_instance(struct runtime *runtime);
+// Lets a new instance take over from the one that a trap has ended.
+void runtime_replace_instance(struct runtime *runtime, wasm_rt_trap_t trap, const char *doing);
+
 // Calls into the instance. False when a trap ended it: a new instance has then taken over, or will. `doing`
 // is what the log says about it.
-bool runtime_call(struct runtime *runtime, void (*run)(void *), struct call *call, const char *doing);
+static inline bool runtime_call(struct runtime *runtime, void (*run)(void *), struct call *call,
+                                const char *doing) {
+    call->runtime = runtime;
+    if (runtime->instance == NULL && !runtime_ensure_instance(runtime))
+        return false;
+    wasm_rt_trap_t trap = wasm_rt_try(run, call);
+    if (trap == WASM_RT_TRAP_NONE)
+        return true;
+    runtime_replace_instance(runtime, trap, doing);
+    return false;
+}
 
 // Whether there is a source to read from; tries to get back a lost one, once in a while.
 bool runtime_has_source(struct runtime *runtime);
@@ -81,7 +96,7 @@ void runtime_publish(struct runtime *runtime);
 // The WASM of the instance, which exists during a call.
 w2c_k8saudit *runtime_wasm(struct runtime *runtime);
 // The native address of an offset that the WASM gave; not checked.
-void *runtime_native(struct runtime *runtime, u32 at);
+void *runtime_native(const struct runtime *runtime, u32 at);
 // Copies a text that the WASM gave as address and length in one number; a longer one is cut. NUL-terminated.
 void runtime_copy_text(struct runtime *runtime, u64 packed, char *out, size_t capacity);
 

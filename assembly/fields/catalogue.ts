@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field: name, where its value stands, what it means. plugin_get_fields, docs/fields.md, the dispatch
 // and the tests come from this table. To add a field, add a row.
-import { Argument, Field, keyed, list, listOf, shown, single, text } from './field';
+import { Argument, Field, anywhere, keyed, list, listOf, shown, single, text } from './field';
 import {
   readAnyPrivileged,
   readEffectiveGroup,
@@ -160,24 +160,28 @@ const event: Field[] = [
   shown(text('ka.target.namespace', 'objectRef.namespace', 'Namespace of the object')),
   shown(text('ka.target.resource', 'objectRef.resource', 'Resource of the object, e.g. pods')),
   text('ka.target.subresource', 'objectRef.subresource', 'Subresource of the object, e.g. exec'),
-  single(
-    'ka.target.pod.name',
-    'responseObject.metadata.name',
-    readPodName,
-    'Name of the pod, from the response (generated names) or the path; also for pods/exec and the like',
+  anywhere(
+    single(
+      'ka.target.pod.name',
+      'responseObject.metadata.name',
+      readPodName,
+      'Name of the pod, from the response (generated names) or the path; also for pods/exec and the like',
+    ),
   ),
   text('ka.useragent', 'userAgent', 'User agent of the client'),
   list('ka.sourceips', 'sourceIPs[i]', 'Addresses that the request came from and was forwarded by'),
-  single('ka.cluster.name', "annotations.'cluster_name'", readClusterName, 'Name of the cluster'),
+  anywhere(single('ka.cluster.name', "annotations.'cluster_name'", readClusterName, 'Name of the cluster')),
   text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
   shown(text('ka.response.code', 'responseStatus.code', 'HTTP status of the response')),
   text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),
   shown(
-    single(
-      'ka.truncated',
-      "annotations.'audit.k8s.io/truncated'",
-      readTruncated,
-      'Whether the event was cut or made smaller on its way, by kube-apiserver, a cloud or this plugin: true or false',
+    anywhere(
+      single(
+        'ka.truncated',
+        "annotations.'audit.k8s.io/truncated'",
+        readTruncated,
+        'Whether the event was cut or made smaller on its way, by kube-apiserver, a cloud or this plugin: true or false',
+      ),
     ),
   ),
   keyed(
@@ -207,11 +211,13 @@ const binding: Field[] = [
     'Service accounts of the binding as namespace:name',
   ),
   listOf('ka.req.binding.subjects.group_names', SUBJECTS, readGroupNames, 'Groups of the binding'),
-  keyed(
-    'ka.req.binding.subject.has_name',
-    'requestObject.subjects',
-    readTrue,
-    'Always true; kept for rules of the official plugin',
+  anywhere(
+    keyed(
+      'ka.req.binding.subject.has_name',
+      'requestObject.subjects',
+      readTrue,
+      'Always true; kept for rules of the official plugin',
+    ),
   ),
   text('ka.req.binding.role', 'requestObject.roleRef.name', 'Role that the binding grants'),
 ];

@@ -28,9 +28,14 @@ const KEEP_FOREIGN: u32 = 1024 * 1024;
 const AUDIT_ID = new Path('auditID');
 
 const question = new Question();
-/** By field: where its text stands, if that is all there is to the field. Most questions are about these. */
-const textPlaces = new StaticArray<Stem | null>(fields.length);
-for (let id = 0; id < fields.length; id++) textPlaces[id] = fields[id].textPlace;
+// By field: the place without which it has no value, if there is one, and whether the text there is its value. Most
+// questions are about fields with such a place, and most of those find nothing there.
+const places = new StaticArray<Stem | null>(fields.length);
+const areTexts = new StaticArray<bool>(fields.length);
+for (let id = 0; id < fields.length; id++) {
+  if (fields[id].needsPath) places[id] = fields[id].path.stem;
+  areTexts[id] = fields[id].needsPath && fields[id].isText;
+}
 let currentOffset: usize = 0;
 let currentNumber: u64 = 0;
 
@@ -117,15 +122,19 @@ function read(id: u32, index: u64, keyLength: u32): u64 {
     return 0;
   }
   const invalidBefore = Document.invalidBodies;
-  const place = unchecked(textPlaces[id]);
-  const answer = place ? readText(place) : readValues(unchecked(fields[id]), index, keyLength);
+  const answer = readAt(id, index, keyLength);
   if (Document.invalidBodies != invalidBefore) noteInvalidBody();
   return answer;
 }
 
-function readText(place: Stem): u64 {
-  const node = place.node();
-  return node ? answerOf(node) : 0;
+function readAt(id: u32, index: u64, keyLength: u32): u64 {
+  const place = unchecked(places[id]);
+  if (place) {
+    const node = place.node();
+    if (!node) return 0;
+    if (unchecked(areTexts[id])) return answerOf(node);
+  }
+  return readValues(unchecked(fields[id]), index, keyLength);
 }
 
 function readValues(field: Field, index: u64, keyLength: u32): u64 {

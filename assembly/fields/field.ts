@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row of the catalogue, and the ways in which a field's values are read.
 import { Node } from '../json/tape';
-import { Path, Stem } from './path';
+import { Path } from './path';
 import { addNode } from './values';
 
 /** What may stand in the brackets behind a field's name. */
@@ -30,6 +30,8 @@ export type Reader = (field: Field, question: Question) => void;
 export class Field {
   /** Whether Falco shows the field with every alert. */
   inOutput: bool = false;
+  /** Whether the field has no value where nothing stands at its path. */
+  needsPath: bool = true;
 
   constructor(
     public readonly name: string,
@@ -40,15 +42,21 @@ export class Field {
     public readonly description: string,
   ) {}
 
-  /** Where the field's text stands, when its only value is what stands at a place that members alone lead to. */
-  get textPlace(): Stem | null {
-    return !this.isList && this.read == readNodes ? this.path.plain : null;
+  /** Whether its only value is the text of what stands at its path, to which members alone lead. */
+  get isText(): bool {
+    return !this.isList && this.path.isPlain && this.read == readNodes;
   }
 }
 
 /** The same field, shown with every alert. */
 export function shown(field: Field): Field {
   field.inOutput = true;
+  return field;
+}
+
+/** The same field, which may have a value also where nothing stands at its path. */
+export function anywhere(field: Field): Field {
+  field.needsPath = false;
   return field;
 }
 

@@ -77,7 +77,7 @@ const top = new Stem(null, null);
 
 export class Path {
   /** The members up to the first list, or to the end. */
-  private stem: Stem;
+  readonly stem: Stem;
   /** What comes behind them. */
   private steps: StaticArray<Step>;
 
@@ -90,9 +90,9 @@ export class Path {
     this.steps = StaticArray.fromArray(all.slice(members));
   }
 
-  /** The whole path, if it goes through members alone. */
-  get plain(): Stem | null {
-    return this.steps.length == 0 ? this.stem : null;
+  /** Whether members alone lead to its end. */
+  get isPlain(): bool {
+    return this.steps.length == 0;
   }
 
   /** The value of a plain path, or null when there is none, or the value is null. */

@@ -3,6 +3,7 @@
 import { Document } from '../json/document';
 import { hexValue } from '../json/scan';
 import { valueCapacity, writeValue } from '../json/text';
+import { Bytes } from '../memory';
 import { Arena } from './arena';
 import { Field, Question } from './field';
 import { addWritten } from './values';
@@ -19,11 +20,11 @@ export function readUriParameter(field: Field, question: Question): void {
   const capacity = valueCapacity(node);
   const uri = Arena.alloc(capacity);
   const end = uri + endOfQuery(uri, writeValue(Document.text, node, uri));
-  let at = find(uri, end, 0x3f) + 1;
+  let at = Bytes.find(uri, end, 0x3f) + 1;
   while (at < end) {
-    const next = find(at, end, 0x26);
-    const equals = find(at, next, 0x3d);
-    if (find(at, next, 0x3b) == next && isKey(at, equals, question)) {
+    const next = Bytes.find(at, end, 0x26);
+    const equals = Bytes.find(at, next, 0x3d);
+    if (Bytes.find(at, next, 0x3b) == next && isKey(at, equals, question)) {
       // The value is decoded where it stands: it only gets shorter, and the byte behind it is free.
       const from = min(equals + 1, next);
       const length = decode(from, next, from);
@@ -38,13 +39,7 @@ export function readUriParameter(field: Field, question: Question): void {
 
 /** The length without the fragment. */
 function endOfQuery(uri: usize, length: u32): u32 {
-  return u32(find(uri, uri + length, 0x23) - uri);
-}
-
-/** The address of the first `byte`, or `end`. */
-function find(from: usize, end: usize, byte: u8): usize {
-  while (from < end && load<u8>(from) != byte) from++;
-  return from;
+  return u32(Bytes.find(uri, uri + length, 0x23) - uri);
 }
 
 function isKey(from: usize, end: usize, question: Question): bool {
