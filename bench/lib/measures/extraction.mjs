@@ -3,7 +3,7 @@
 import { times } from '../bench.mjs';
 import { FIFTEEN, FORTY, ONE } from '../fields.mjs';
 import { factor, spread, time } from '../format.mjs';
-import { HostFailure } from '../host.mjs';
+import { EMPTY_FIELD, HostFailure, buildEmptyPlugin } from '../host.mjs';
 import { ratios, summarize } from '../statistics.mjs';
 import { headFor } from '../tables.mjs';
 import { workload } from '../workloads.mjs';
@@ -35,6 +35,24 @@ const derived = [
     of: ({ repeated, fifteen }) => (repeated - fifteen) / (FIFTEEN.length * (TIMES - 1)),
   },
 ];
+
+/** How often a plugin that does nothing is asked of each event. */
+const EMPTY_TIMES = 100;
+
+/**
+ * What a call costs that does nothing: the part of the host in all figures.
+ *
+ * @param {import('../bench.mjs').Bench} bench
+ */
+async function emptyCall(bench) {
+  const extractor = await buildEmptyPlugin(bench.log);
+  const { file, sound } = bench.data(workload('metadata'));
+  const jobs = [1, 1 + EMPTY_TIMES].map((repeat) => () => {
+    return bench.host(bench.ours, 'extraction', { open: file, extractor, fields: [EMPTY_FIELD], repeat });
+  });
+  const [once, often] = (await bench.inTurns(jobs)).map(times);
+  return summarize(often.map((nanoseconds, run) => (nanoseconds - once[run]) / sound / EMPTY_TIMES));
+}
 
 /** @type {import('../report.mjs').Measure} */
 export const measure = {
@@ -90,12 +108,15 @@ export const measure = {
         ]);
       }
     }
+    const empty = await emptyCall(bench);
+    figures['extraction.empty'] = empty.median;
     return {
       title: 'Extraction alone: time for an event, one field a call',
       tables: [{ head: headFor(bench, ['what is asked'], []), rows }],
       figures,
       raw,
       notes: [
+        `Of each call, ${spread(empty, time)} are the host's: so much costs one of a plugin that does nothing.`,
         `“One more field” is the difference between 40 and 15 fields, divided by 25; “asked again” that between 15 fields ${TIMES} times and once, divided by ${FIFTEEN.length * (TIMES - 1)}.`,
       ],
     };
