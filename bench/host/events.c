@@ -115,17 +115,15 @@ void mode_values(const bench_options *options) {
     bench_begin(&r, options);
     need_fields(&r);
     const size_t count = r.requests.count;
-    host_tally *tallies = must_alloc(NULL, count * sizeof(*tallies));
-    uint64_t *hashes = must_alloc(NULL, count * sizeof(*hashes));
+    host_digest *digests = must_alloc(NULL, count * sizeof(*digests));
     for (size_t i = 0; i < count; i++) {
-        tallies[i] = (host_tally){0};
-        hashes[i] = HOST_HASH_START;
+        digests[i] = (host_digest){.hash = HOST_HASH_START};
     }
     bench_open(&r, options, options->warm);
     while (!bench_is_over(options, &r, 0) && (event = host_next(&r.source)) != NULL) {
         const ss_plugin_event_input input = {event, r.source.count, r.plugin.source};
         for (size_t i = 0; i < count; i++) {
-            hashes[i] = host_ask_and_hash(&r.requests.items[i], &input, &tallies[i], hashes[i]);
+            host_ask_closely(&r.requests.items[i], &input, &digests[i]);
         }
     }
     result_begin("values", &r.plugin);
@@ -133,17 +131,17 @@ void mode_values(const bench_options *options) {
     result_list_begin("fields");
     for (size_t i = 0; i < count; i++) {
         char hash[17];
-        snprintf(hash, sizeof(hash), "%016" PRIx64, hashes[i]);
+        snprintf(hash, sizeof(hash), "%016" PRIx64, digests[i].hash);
         result_object_begin();
         result_text("name", r.requests.items[i].text);
-        result_tally(&tallies[i]);
+        result_tally(&digests[i].tally);
+        result_number("valueBytes", digests[i].bytes);
         result_text("hash", hash);
         result_object_end();
     }
     result_list_end();
     result_end();
-    free(hashes);
-    free(tallies);
+    free(digests);
     host_close(&r.source);
     bench_end(&r);
 }

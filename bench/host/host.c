@@ -214,50 +214,63 @@ void host_close(host_source *s) {
 
 // --- values ---
 
-static inline ss_plugin_rc extract(const host_request *request, const ss_plugin_event_input *event,
-                                   ss_plugin_extract_field *field) {
-    *field = request->field;
-    const ss_plugin_field_extract_input in = {
+void host_prepare(host_request *request) {
+    request->input = (ss_plugin_field_extract_input){
         .owner = request->plugin,
         .get_owner_last_error = no_owner_error,
         .num_fields = 1,
-        .fields = field,
+        .fields = &request->field,
         .table_reader_ext = &table_reader,
     };
-    return request->plugin->api.extract_fields(request->plugin->state, event, &in);
 }
 
-/** Where a value lies, and how long it is. */
-static inline const void *value_at(const ss_plugin_extract_field *field, uint64_t i, size_t *length) {
+/** @return false if the plugin did not answer */
+static inline bool extract(host_request *request, const ss_plugin_event_input *event, host_tally *tally) {
+    const host_plugin *p = request->plugin;
+    request->field.res_len = 0;
+    tally->calls++;
+    if (p->api.extract_fields(p->state, event, &request->input) != SS_PLUGIN_SUCCESS) {
+        tally->failures++;
+        return false;
+    }
+    tally->values += request->field.res_len;
+    return true;
+}
+
+/** Where a value begins. */
+static inline const void *value_at(const ss_plugin_extract_field *field, uint64_t i) {
     switch (field->ftype) {
     case FTYPE_STRING:
-        *length = strlen(field->res.str[i]);
         return field->res.str[i];
     case FTYPE_IPADDR:
     case FTYPE_IPNET:
-        *length = field->res.buf[i].len;
         return field->res.buf[i].ptr;
     case FTYPE_BOOL:
-        *length = sizeof(ss_plugin_bool);
         return &field->res.boolean[i];
     default:
-        *length = sizeof(uint64_t);
         return &field->res.u64[i];
     }
 }
 
-void host_ask(const host_request *request, const ss_plugin_event_input *event, host_tally *tally) {
-    ss_plugin_extract_field field;
-    tally->calls++;
-    if (extract(request, event, &field) != SS_PLUGIN_SUCCESS) {
-        tally->failures++;
-        return;
+static size_t value_length(const ss_plugin_extract_field *field, uint64_t i) {
+    switch (field->ftype) {
+    case FTYPE_STRING:
+        return strlen(field->res.str[i]);
+    case FTYPE_IPADDR:
+    case FTYPE_IPNET:
+        return field->res.buf[i].len;
+    case FTYPE_BOOL:
+        return sizeof(ss_plugin_bool);
+    default:
+        return sizeof(uint64_t);
     }
-    tally->values += field.res_len;
-    for (uint64_t i = 0; i < field.res_len; i++) {
-        size_t length;
-        value_at(&field, i, &length);
-        tally->value_bytes += length;
+}
+
+void host_ask(host_request *request, const ss_plugin_event_input *event, host_tally *tally) {
+    if (extract(request, event, tally)) {
+        for (uint64_t i = 0; i < request->field.res_len; i++) {
+            tally->mark += *(const uint8_t *)value_at(&request->field, i);
+        }
     }
 }
 
@@ -269,21 +282,17 @@ static uint64_t add_to_hash(uint64_t hash, const void *data, size_t length) {
     return hash;
 }
 
-uint64_t host_ask_and_hash(const host_request *request, const ss_plugin_event_input *event, host_tally *tally,
-                           uint64_t hash) {
-    ss_plugin_extract_field field;
-    tally->calls++;
-    if (extract(request, event, &field) != SS_PLUGIN_SUCCESS) {
-        tally->failures++;
-        return hash;
+void host_ask_closely(host_request *request, const ss_plugin_event_input *event, host_digest *digest) {
+    if (!extract(request, event, &digest->tally)) {
+        return;
     }
-    tally->values += field.res_len;
-    hash = add_to_hash(hash, &field.res_len, sizeof(field.res_len));
-    for (uint64_t i = 0; i < field.res_len; i++) {
-        size_t length;
-        const void *value = value_at(&field, i, &length);
-        tally->value_bytes += length;
-        hash = add_to_hash(add_to_hash(hash, &length, sizeof(length)), value, length);
+    const ss_plugin_extract_field *field = &request->field;
+    digest->hash = add_to_hash(digest->hash, &field->res_len, sizeof(field->res_len));
+    for (uint64_t i = 0; i < field->res_len; i++) {
+        const uint8_t *value = value_at(field, i);
+        const size_t length = value_length(field, i);
+        digest->tally.mark += *value;
+        digest->bytes += length;
+        digest->hash = add_to_hash(add_to_hash(digest->hash, &length, sizeof(length)), value, length);
     }
-    return hash;
 }

@@ -63,17 +63,22 @@ uint32_t host_next_batch(host_source *s);
 
 void host_close(host_source *s);
 
-/** A field, perhaps with an argument, and who knows it. */
+/** A field, perhaps with an argument, ready to be asked for. */
 typedef struct {
     host_plugin *plugin;
-    ss_plugin_extract_field field; ///< as it is before the call
-    char *text;                    ///< as it was asked for
+    ss_plugin_extract_field field;
+    ss_plugin_field_extract_input input; ///< names `field`
+    char *text;                          ///< as it was asked for
 } host_request;
 
+/** The requests stay where they are: the input of each names its field. */
 typedef struct {
     host_request *items;
     size_t count;
 } host_requests;
+
+/** Makes a request's input, when the request has its place and its field. */
+void host_prepare(host_request *request);
 
 /**
  * Reads a list as `ka.verb,ka.uri.param[limit]`. A field belongs to the first plugin that has it. One that
@@ -86,17 +91,23 @@ void host_free_requests(host_requests *requests);
 /** What came of requests. */
 typedef struct {
     uint64_t calls;
-    uint64_t failures;    ///< calls that the plugin did not answer with success
-    uint64_t values;      ///< a list counts each of its elements
-    uint64_t value_bytes; ///< of strings without their NUL, of addresses, and 8 of any other value
+    uint64_t failures; ///< calls that the plugin did not answer with success
+    uint64_t values;   ///< a list counts each of its elements
+    uint64_t mark;     ///< sum of each value's first byte: it is there, and the same for the same values
 } host_tally;
 
-/** Asks for one field of an event and looks at its values as libsinsp does: it measures each string. */
-void host_ask(const host_request *request, const ss_plugin_event_input *event, host_tally *tally);
+/** Asks for one field of an event. What is done here besides the call is in all times, so it is little. */
+void host_ask(host_request *request, const ss_plugin_event_input *event, host_tally *tally);
 
-/** The same, and adds the values to a hash (FNV-1a, from `HOST_HASH_START` on). */
-uint64_t host_ask_and_hash(const host_request *request, const ss_plugin_event_input *event, host_tally *tally,
-                           uint64_t hash);
+/** A closer look at values. */
+typedef struct {
+    host_tally tally;
+    uint64_t bytes; ///< of strings without their NUL, of addresses, and 8 of a number
+    uint64_t hash;  ///< FNV-1a; starts with HOST_HASH_START
+} host_digest;
+
+/** The same, and looks at each byte of the values. */
+void host_ask_closely(host_request *request, const ss_plugin_event_input *event, host_digest *digest);
 
 #define HOST_HASH_START 0xcbf29ce484222325U
 

@@ -59,7 +59,7 @@ void mode_inline(const bench_options *options);
 /** The same, and measures the extraction alone. */
 void mode_extraction(const bench_options *options);
 
-/** The same, and hashes the values of each field, to compare plugins; its time says nothing. */
+/** The same for one round, and hashes the values of each field, to compare plugins; no clock runs. */
 void mode_values(const bench_options *options);
 
 /** From nothing to the first event. */

@@ -81,6 +81,9 @@ host_requests host_read_requests(const char *list, host_plugin *const *plugins, 
         requests.items[requests.count++] = read_request(strndup(list, length), plugins, plugin_count);
         list += length + (list[length] == ',');
     }
+    for (size_t i = 0; i < requests.count; i++) {
+        host_prepare(&requests.items[i]);
+    }
     return requests;
 }
 

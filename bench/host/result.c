@@ -72,7 +72,7 @@ void result_tally(const host_tally *tally) {
     result_number("calls", tally->calls);
     result_number("failures", tally->failures);
     result_number("values", tally->values);
-    result_number("valueBytes", tally->value_bytes);
+    result_number("mark", tally->mark);
 }
 
 void result_json(const char *name, const char *json) {

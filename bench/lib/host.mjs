@@ -25,6 +25,20 @@ export function buildBenchHost(log) {
   return buildCProgram(program, log);
 }
 
+/** A plugin that does nothing, to measure what the host itself costs; its field. */
+export const EMPTY_FIELD = 'empty.value';
+
+/**
+ * Builds bench/empty, if it has changed.
+ *
+ * @param {(message: string) => void} log
+ * @returns {Promise<string>} path of the .so
+ */
+export function buildEmptyPlugin(log) {
+  const plugin = { output: 'bench/empty.so', folders: ['bench/empty'], flags: ['-shared', '-fPIC'] };
+  return buildCProgram(plugin, log);
+}
+
 /** The plugin, or the host, could not do what was measured. The message is the reason. */
 export class HostFailure extends Error {
   /** @param {string} message */

@@ -9,7 +9,7 @@ import { ask, runOrFail } from './run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './stamp.mjs';
 
 /**
- * A program in C11 of the tools.
+ * A program in C11 of the tools; with the flags for it, a shared object.
  *
  * @typedef {object} CProgram
  * @property {string} output path below build/

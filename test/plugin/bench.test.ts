@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FORTY } from '../../bench/lib/fields.mjs';
 import {
+  EMPTY_FIELD,
   buildBenchHost,
+  buildEmptyPlugin,
   hostArguments,
   runHost,
   type HostOptions,
@@ -62,9 +64,10 @@ describe('our plugin', () => {
     const sum = (of: string) =>
       fields.reduce((all: number, field: Record<string, number>) => all + field[of], 0);
     expect(inline).toMatchObject({ events: ATTACK_EVENTS, calls: 40 * ATTACK_EVENTS, failures: 0 });
-    for (const each of [extraction, { values: sum('values'), valueBytes: sum('valueBytes') }]) {
-      expect(each).toMatchObject({ values: inline['values'], valueBytes: inline['valueBytes'] });
+    for (const each of [extraction, { values: sum('values'), mark: sum('mark') }]) {
+      expect(each).toMatchObject({ values: inline['values'], mark: inline['mark'] });
     }
+    expect(sum('valueBytes')).toBeGreaterThan(sum('values'));
     expect(inline['values']).toBeGreaterThan(10 * ATTACK_EVENTS);
   });
 
@@ -73,7 +76,8 @@ describe('our plugin', () => {
     const once = await ours('extraction', options);
     const often = await ours('extraction', { ...options, repeat: 4 });
     expect(often['calls']).toBe(4 * once['calls']);
-    expect(often['valueBytes']).toBe(4 * once['valueBytes']);
+    expect(often['mark']).toBe(4 * once['mark']);
+    expect(once['mark']).toBeGreaterThan(0);
   });
 
   test('has values that depend on field, argument and event, and on nothing else', async () => {
@@ -188,6 +192,13 @@ describe('the fixture plugin', () => {
     });
     expect(config['fields'][0]).toMatchObject({ valueBytes: 4 * ATTACK_EVENTS });
   });
+});
+
+test('a plugin that does nothing shows what the host itself costs', async () => {
+  const extractor = await buildEmptyPlugin(() => {});
+  const result = await ours('extraction', { extractor, fields: [EMPTY_FIELD], repeat: 100 });
+  const calls = 100 * ATTACK_EVENTS;
+  expect(result).toMatchObject({ calls, values: calls, mark: calls * 'v'.charCodeAt(0) });
 });
 
 describe('what is wrong is said', () => {

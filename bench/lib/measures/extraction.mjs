@@ -3,7 +3,7 @@
 import { times } from '../bench.mjs';
 import { FIFTEEN, FORTY, ONE } from '../fields.mjs';
 import { factor, spread, time } from '../format.mjs';
-import { HostFailure } from '../host.mjs';
+import { EMPTY_FIELD, HostFailure, buildEmptyPlugin } from '../host.mjs';
 import { ratios, summarize } from '../statistics.mjs';
 import { headFor } from '../tables.mjs';
 import { workload } from '../workloads.mjs';
@@ -36,6 +36,24 @@ const derived = [
   },
 ];
 
+/** How often a plugin that does nothing is asked of each event. */
+const EMPTY_TIMES = 100;
+
+/**
+ * What a call costs that does nothing: the part of the host in all figures.
+ *
+ * @param {import('../bench.mjs').Bench} bench
+ */
+async function emptyCall(bench) {
+  const extractor = await buildEmptyPlugin(bench.log);
+  const { file, sound } = bench.data(workload('metadata'));
+  const jobs = [1, 1 + EMPTY_TIMES].map((repeat) => () => {
+    return bench.host(bench.ours, 'extraction', { open: file, extractor, fields: [EMPTY_FIELD], repeat });
+  });
+  const [once, often] = (await bench.inTurns(jobs)).map(times);
+  return summarize(often.map((nanoseconds, run) => (nanoseconds - once[run]) / sound / EMPTY_TIMES));
+}
+
 /** @type {import('../report.mjs').Measure} */
 export const measure = {
   name: 'extraction',
@@ -65,10 +83,16 @@ export const measure = {
         ),
       );
       const all = [
-        ...variants.map(({ name, title }, i) => ({ name, title, values: columns.map((own) => own[i]) })),
+        ...variants.map(({ name, title }, i) => ({
+          name,
+          title,
+          isDerived: false,
+          values: columns.map((own) => own[i]),
+        })),
         ...derived.map(({ name, title, of }) => ({
           name,
           title,
+          isDerived: true,
           values: columns.map((own) =>
             own[0].map((_, run) =>
               of(Object.fromEntries(variants.map((each, i) => [each.name, own[i][run]]))),
@@ -76,27 +100,33 @@ export const measure = {
           ),
         })),
       ];
-      for (const { name: what, title, values } of all) {
+      for (const { name: what, title, isDerived, values } of all) {
         const summaries = values.map(summarize);
-        const ratio = values.length > 1 ? ratios(values[1], values[0]) : undefined;
+        const [own, other] = summaries;
+        // A difference may be close to 0 in one run, and a ratio to it anything.
+        const ofRuns = other === undefined || isDerived ? undefined : ratios(values[1], values[0]);
+        const ratio = other === undefined ? undefined : (ofRuns?.median ?? other.median / own.median);
         const key = name === 'mixed' ? `extraction.${what}` : `extraction.${name}.${what}`;
         figures[key] = summaries[0].median;
-        if (ratio !== undefined) figures[`${key}.ratio`] = ratio.median;
-        raw[key] = { values, summaries, ratio };
+        if (ratio !== undefined) figures[`${key}.ratio`] = ratio;
+        raw[key] = { values, summaries, ratio: ofRuns ?? ratio };
         rows.push([
           `${name}: ${title}`,
           ...summaries.map((summary) => spread(summary, time)),
-          ...(ratio === undefined ? [] : [spread(ratio, factor)]),
+          ...(ratio === undefined ? [] : [ofRuns === undefined ? factor(ratio) : spread(ofRuns, factor)]),
         ]);
       }
     }
+    const empty = await emptyCall(bench);
+    figures['extraction.empty'] = empty.median;
     return {
       title: 'Extraction alone: time for an event, one field a call',
       tables: [{ head: headFor(bench, ['what is asked'], []), rows }],
       figures,
       raw,
       notes: [
-        `“One more field” is the difference between 40 and 15 fields, divided by 25; “asked again” that between 15 fields ${TIMES} times and once, divided by ${FIFTEEN.length * (TIMES - 1)}.`,
+        `Of each call, ${spread(empty, time)} are the host's: so much costs one of a plugin that does nothing.`,
+        `“One more field” is the difference between 40 and 15 fields, divided by 25; “asked again” that between 15 fields ${TIMES} times and once, divided by ${FIFTEEN.length * (TIMES - 1)}. Their ratios are those of the medians.`,
       ],
     };
   },
