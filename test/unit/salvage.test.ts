@@ -445,6 +445,20 @@ describe('an event below maxEventSize', () => {
     expect(counts).toMatchObject({ events_salvaged: 1, events_delivered: 1 });
   });
 
+  // What looks like values without being any, on both sides of the bound that is tried first.
+  test.each([
+    ['commas in a string', `"${','.repeat(300_000)}"`],
+    ['brackets in a string', `"${'[{'.repeat(150_000)}"`],
+    ['as many values as a tape takes', `[${'1,'.repeat(262_130)}1]`],
+    ['600 KB of text', `"${'x'.repeat(600_000)}"`],
+  ])('with %s in the body is as it came', (_, x) => {
+    const event = withBody(`{"x":${x},"y":"${'y'.repeat(600_000)}",${spec}}`);
+    const { ask, payloads } = outcome(event, config);
+    expect(payloads).toEqual([event]);
+    expect(ask('ka.req.pod.containers.privileged')).toEqual(['true']);
+    expect(ask('ka.truncated')).toBe('false');
+  });
+
   test('nested deeper than is looked at hides nothing, and is as it came', () => {
     const event = withBody(`{"x":${'['.repeat(1000)}${']'.repeat(1000)},${spec}}`);
     const { ask, payloads } = outcome(event, config);
