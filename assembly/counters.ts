@@ -108,9 +108,14 @@ export const METRICS: Metric[] = [
 class Counters {
   // Counted since the last commit. What a trap interrupts is read, and counted, again.
   private pending: StaticArray<u64> = new StaticArray<u64>(COUNTERS);
+  // What was pending at the last mark.
+  private marked: StaticArray<u64> = new StaticArray<u64>(COUNTERS);
+  // A bit for each counter with something pending: a commit is a part of each next_batch, and most count nothing.
+  private touched: u64 = 0;
 
   add(counter: Counter, amount: u64): void {
     this.pending[<i32>counter] += amount;
+    this.touched |= u64(1) << u64(counter);
   }
 
   /** Counts an element that came and is not delivered, for this reason. */
@@ -119,9 +124,6 @@ class Counters {
     this.add(reason, 1);
   }
 
-  // What was pending at the last mark.
-  private marked: StaticArray<u64> = new StaticArray<u64>(COUNTERS);
-
   /** Begins a part that may be committed alone. */
   mark(): void {
     memory.copy(changetype<usize>(this.marked), changetype<usize>(this.pending), COUNTERS * 8);
@@ -129,7 +131,8 @@ class Counters {
 
   /** Commits what was counted since the mark: it does not come again after a trap. */
   commitMarked(): void {
-    for (let i = 0; i < METRICS.length; i++) {
+    for (let left = this.touched; left != 0; left &= left - 1) {
+      const i = i32(ctz(left));
       this.addAtOnce(<Counter>i, this.pending[i] - this.marked[i]);
       this.pending[i] = this.marked[i];
     }
@@ -152,11 +155,13 @@ class Counters {
 
   /** Makes what was counted visible, and lasting across a trap. */
   commit(): void {
-    for (let i = 0; i < METRICS.length; i++) {
+    for (let left = this.touched; left != 0; left &= left - 1) {
+      const i = i32(ctz(left));
       this.addAtOnce(<Counter>i, this.pending[i]);
       this.pending[i] = 0;
       this.marked[i] = 0;
     }
+    this.touched = 0;
   }
 }
 

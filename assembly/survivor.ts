@@ -3,7 +3,7 @@
 // before it opens the source again; it also reads the counters for plugin_get_metrics. It holds numbers only,
 // never addresses, so a half-written heap cannot spoil it.
 
-/** Counters at the start of the region, 8 bytes each: see counters.ts. */
+/** Counters at the start of the region, 8 bytes each: see counters.ts, which has a bit for each. */
 export const COUNTERS = 64;
 
 /** Set in `suspect` when not an element but the making of the payload at this offset (plus one) is suspect. */

@@ -6,11 +6,9 @@
 // kube-apiserver sends again is the same bytes. The key is random, so that nobody can make two texts with one hash.
 import { randomBytes } from '../host';
 import { Block } from '../memory';
-import { sipHash } from './siphash';
+import { TEXT_KEY_SIZE, textHash } from './texthash';
 
 const HASH_SIZE: u32 = 8;
-const ENTRY_SIZE: u32 = 4;
-const KEY_SIZE: i32 = 16;
 
 /** The hashes of the newest `size` events. The oldest goes when a new one comes. */
 export class Window {
@@ -18,7 +16,9 @@ export class Window {
   private ring: Block = new Block();
   private next: u32 = 0;
   private count: u32 = 0;
-  // Open addressing with linear probing: each entry holds a place in the ring plus one, or 0. At most half of it is used.
+  // The same hashes, by open addressing with linear probing, and 0 where there is none. At most half of it is used.
+  // The hashes themselves, not places in the ring: each event would else read from the ring at three places or more,
+  // which are not in the cache.
   private table: Block = new Block();
   private mask: u32 = 0;
   private key: usize = 0;
@@ -29,8 +29,9 @@ export class Window {
   isNew(cluster: u32, text: usize, length: u32): bool {
     if (this.size == 0) return true;
     if (this.mask == 0) this.begin();
-    const hash = sipHash(load<u64>(this.key), load<u64>(this.key, 8), cluster, text, length);
-    if (this.entryOf(hash) != 0) return false;
+    // 0 is no hash.
+    const hash = max<u64>(textHash(this.key, cluster, text, length), 1);
+    if (this.hashAt(this.placeOf(hash)) == hash) return false;
     this.put(hash);
     return true;
   }
@@ -47,57 +48,50 @@ export class Window {
   }
 
   private begin(): void {
-    let entries: u32 = 2;
-    while (entries < 2 * this.size) entries *= 2;
+    let places: u32 = 2;
+    while (places < 2 * this.size) places *= 2;
     this.ring.reserve(this.size * HASH_SIZE);
-    memory.fill(this.table.reserve(entries * ENTRY_SIZE), 0, entries * ENTRY_SIZE);
-    this.key = heap.alloc(KEY_SIZE);
-    randomBytes(this.key, KEY_SIZE);
-    this.mask = entries - 1;
+    memory.fill(this.table.reserve(places * HASH_SIZE), 0, places * HASH_SIZE);
+    this.key = heap.alloc(TEXT_KEY_SIZE);
+    randomBytes(this.key, TEXT_KEY_SIZE);
+    this.mask = places - 1;
   }
 
   private put(hash: u64): void {
-    if (this.count == this.size) this.remove(this.hashAt(this.next));
+    const oldest = this.ring.address + this.next * HASH_SIZE;
+    if (this.count == this.size) this.remove(load<u64>(oldest));
     else this.count++;
-    store<u64>(this.ring.address + this.next * HASH_SIZE, hash);
-    let at = u32(hash) & this.mask;
-    while (this.entry(at) != 0) at = (at + 1) & this.mask;
-    this.setEntry(at, this.next + 1);
+    store<u64>(oldest, hash);
+    // Looked for again: a removal may have moved what stood in front.
+    this.setHash(this.placeOf(hash), hash);
     this.next = this.next + 1 == this.size ? 0 : this.next + 1;
   }
 
-  /** The address of the entry with this hash, or 0. */
-  private entryOf(hash: u64): usize {
+  /** Where this hash stands in the table, or would stand. */
+  private placeOf(hash: u64): u32 {
     let at = u32(hash) & this.mask;
-    while (this.entry(at) != 0) {
-      if (this.hashAt(this.entry(at) - 1) == hash) return this.table.address + at * ENTRY_SIZE;
-      at = (at + 1) & this.mask;
-    }
-    return 0;
+    while (this.hashAt(at) != 0 && this.hashAt(at) != hash) at = (at + 1) & this.mask;
+    return at;
   }
 
   /** Takes a hash out of the table, and closes the gap that this leaves in the chain behind it. */
   private remove(hash: u64): void {
-    let gap = u32(this.entryOf(hash) - this.table.address) / ENTRY_SIZE;
-    for (let at = (gap + 1) & this.mask; this.entry(at) != 0; at = (at + 1) & this.mask) {
-      const home = u32(this.hashAt(this.entry(at) - 1)) & this.mask;
-      // An entry may not stand in front of its home.
+    let gap = this.placeOf(hash);
+    for (let at = (gap + 1) & this.mask; this.hashAt(at) != 0; at = (at + 1) & this.mask) {
+      const home = u32(this.hashAt(at)) & this.mask;
+      // A hash may not stand in front of its home.
       if (((at - home) & this.mask) < ((at - gap) & this.mask)) continue;
-      this.setEntry(gap, this.entry(at));
+      this.setHash(gap, this.hashAt(at));
       gap = at;
     }
-    this.setEntry(gap, 0);
+    this.setHash(gap, 0);
   }
 
   private hashAt(place: u32): u64 {
-    return load<u64>(this.ring.address + place * HASH_SIZE);
+    return load<u64>(this.table.address + place * HASH_SIZE);
   }
 
-  private entry(at: u32): u32 {
-    return load<u32>(this.table.address + at * ENTRY_SIZE);
-  }
-
-  private setEntry(at: u32, value: u32): void {
-    store<u32>(this.table.address + at * ENTRY_SIZE, value);
+  private setHash(place: u32, hash: u64): void {
+    store<u64>(this.table.address + place * HASH_SIZE, hash);
   }
 }

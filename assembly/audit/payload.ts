@@ -229,7 +229,7 @@ export class Payload {
       return;
     }
     const root = changetype<Node>(tapes.address + tape);
-    if (hasAuditId(at, root) && this.isDuplicate(at, length)) tapes.top = tape;
+    if (this.window && hasAuditId(at, root) && this.isDuplicate(at, length)) tapes.top = tape;
     else this.deliver(batch, at, length, tape, root);
   }
 

@@ -21,9 +21,9 @@ export class Name {
     return Bytes.same(text + node.start, this.address, this.length);
   }
 
-  /** Whether these bytes begin with the name. */
+  /** Whether these bytes begin with the name. Up to 15 bytes behind them may be read. */
   beginsAt(address: usize, length: u32): bool {
-    return length >= this.length && memory.compare(address, this.address, this.length) == 0;
+    return length >= this.length && Bytes.same(address, this.address, this.length);
   }
 
   /** Whether these bytes are the name. */

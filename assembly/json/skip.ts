@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Skips a whole object or array without indexing it: 64 bytes a turn, looking only at quotes, backslashes
 // and brackets. It does not check the grammar inside; indexing does, when somebody asks for it.
-import { Bytes } from '../memory';
-
 const EVEN_BITS: u64 = 0x5555555555555555;
 
 /**
@@ -83,7 +81,18 @@ function equal64(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
   return low | (high << 32);
 }
 
-/** The first line break at or behind `at`, or `end`. Reads up to 15 bytes behind `end`. */
+/** The first line break at or behind `at`, or `end`. Reads up to 63 bytes behind `end`. */
 export function lineEnd(at: usize, end: usize): usize {
-  return Bytes.find(at, end, 0x0a);
+  const wanted = i8x16.splat(0x0a);
+  for (; at < end; at += 64) {
+    const a = i8x16.eq(v128.load(at, 0), wanted);
+    const b = i8x16.eq(v128.load(at, 16), wanted);
+    const c = i8x16.eq(v128.load(at, 32), wanted);
+    const d = i8x16.eq(v128.load(at, 48), wanted);
+    if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) continue;
+    const low = u64(i8x16.bitmask(a)) | (u64(i8x16.bitmask(b)) << 16);
+    const high = u64(i8x16.bitmask(c)) | (u64(i8x16.bitmask(d)) << 16);
+    return min(at + usize(ctz(low | (high << 32))), end);
+  }
+  return end;
 }

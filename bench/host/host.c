@@ -207,6 +207,24 @@ uint32_t host_next_batch(host_source *s) {
     return s->batch_count;
 }
 
+uint32_t host_poll(host_source *s) {
+    const host_plugin *p = s->plugin;
+    s->batch_at = s->batch_count = 0;
+    const ss_plugin_rc rc = p->api.next_batch(p->state, s->instance, &s->batch_count, &s->batch);
+    if (rc == SS_PLUGIN_EOF) {
+        die("%s has ended its source", p->name);
+    }
+    if (rc != SS_PLUGIN_SUCCESS && rc != SS_PLUGIN_TIMEOUT) {
+        fail_batch(p);
+    }
+    s->batches += s->batch_count > 0;
+    s->timeouts += rc == SS_PLUGIN_TIMEOUT;
+    for (uint32_t i = 0; i < s->batch_count; i++) {
+        hand_out(s, i);
+    }
+    return s->batch_count;
+}
+
 void host_close(host_source *s) {
     s->plugin->api.close(s->plugin->state, s->instance);
     s->instance = NULL;

@@ -61,6 +61,12 @@ const ss_plugin_event *host_next(host_source *s);
  */
 uint32_t host_next_batch(host_source *s);
 
+/**
+ * One call of next_batch, for a source that does not end by itself: the events that it brought, perhaps none,
+ * which count as handed out. The end of the source ends the program.
+ */
+uint32_t host_poll(host_source *s);
+
 void host_close(host_source *s);
 
 /** A field, perhaps with an argument, ready to be asked for. */

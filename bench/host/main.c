@@ -6,6 +6,7 @@
 #include "modes.h"
 
 #include "die.h"
+#include "options.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static const mode modes[] = {
     {"values", mode_values, "the same; a hash of each field's values"},
     {"load", mode_load, "load, initialise, open, and get the first event"},
     {"rss", mode_rss, "resident memory while events are read and asked"},
+    {"serve", mode_serve, "serve a webhook until SIGTERM; how late --samples events come"},
 };
 
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
@@ -41,15 +43,6 @@ static void usage(const char *problem, const char *what) {
         fprintf(stderr, "  %-10s  %s\n", modes[i].name, modes[i].purpose);
     }
     exit(2);
-}
-
-static uint64_t number_of(const char *option, const char *text) {
-    char *end;
-    const uint64_t value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end != '\0') {
-        usage("a number is expected behind ", option);
-    }
-    return value;
 }
 
 /** Before anything is loaded: a plugin's threads inherit it, and Go's runtime counts the processors that it
@@ -75,11 +68,7 @@ int main(int argc, char **argv) {
                        .repeat = 1,
                        .samples = 100};
     uint64_t cpu = UINT64_MAX;
-    const struct {
-        const char *name;
-        const char **text;
-        uint64_t *number;
-    } options[] = {
+    const option options[] = {
         {"--plugin", &o.plugin, NULL},       {"--config", &o.config, NULL},
         {"--extractor", &o.extractor, NULL}, {"--extractor-config", &o.extractor_config, NULL},
         {"--open", &o.open, NULL},           {"--fields", &o.fields, NULL},
@@ -87,7 +76,6 @@ int main(int argc, char **argv) {
         {"--events", NULL, &o.events},       {"--repeat", NULL, &o.repeat},
         {"--samples", NULL, &o.samples},     {"--cpu", NULL, &cpu},
     };
-    const size_t count = sizeof(options) / sizeof(options[0]);
     if (argc < 2) {
         usage("what to measure?", "");
     }
@@ -98,23 +86,7 @@ int main(int argc, char **argv) {
     if (chosen == modes + MODE_COUNT) {
         usage("there is no mode ", argv[1]);
     }
-    for (int i = 2; i < argc; i += 2) {
-        size_t k = 0;
-        while (k < count && strcmp(argv[i], options[k].name) != 0) {
-            k++;
-        }
-        if (k == count) {
-            usage("there is no option ", argv[i]);
-        }
-        if (i + 1 == argc) {
-            usage("the last option lacks its value: ", argv[i]);
-        }
-        if (options[k].text != NULL) {
-            *options[k].text = argv[i + 1];
-        } else {
-            *options[k].number = number_of(argv[i], argv[i + 1]);
-        }
-    }
+    options_read(argc, argv, 2, options, sizeof(options) / sizeof(options[0]), usage);
     if (cpu != UINT64_MAX) {
         pin(cpu);
     }

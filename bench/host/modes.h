@@ -18,7 +18,7 @@ typedef struct {
     uint64_t rounds;              ///< that count
     uint64_t events;              ///< after which a round ends; 0: at the end of the source
     uint64_t repeat;              ///< how often the list of fields is asked of each event
-    uint64_t samples;             ///< of the memory
+    uint64_t samples;             ///< of the memory, or of the delays
 } bench_options;
 
 /** The plugins of a run, the source that is read, and what is asked of its events. */
@@ -70,5 +70,12 @@ void mode_load(const bench_options *options);
  * plugin, the memory of the host itself.
  */
 void mode_rss(const bench_options *options);
+
+/**
+ * Serves a webhook until the process gets SIGTERM. When the requests come from bench/client with gaps, the id
+ * of an event is the time when it was sent: the delays up to when next_batch has returned it are told,
+ * `samples` of them at most.
+ */
+void mode_serve(const bench_options *options);
 
 #endif

@@ -2,7 +2,7 @@
 // @ts-check
 // bench/host, the program that loads a plugin and measures it.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildCProgram } from '../../scripts/lib/c-program.mjs';
 import { buildPaths } from '../../scripts/lib/paths.mjs';
@@ -73,8 +73,8 @@ export class HostFailure extends Error {
  */
 
 /**
- * @param {HostOptions} options
- * @returns {string[]} as the host reads them
+ * @param {HostOptions | Record<string, string | number | undefined>} options
+ * @returns {string[]} as the host, and the client, read them
  */
 export function hostArguments(options) {
   return Object.entries(options)
@@ -86,6 +86,41 @@ export function hostArguments(options) {
 }
 
 /**
+ * Starts a program of the benchmark that prints a line of JSON when it is done.
+ *
+ * @param {string[]} command
+ * @returns {{ child: import('node:child_process').ChildProcess, result: Promise<any> }} the result fails with a
+ *   HostFailure when the program ends without one
+ */
+export function startProgram([program = '', ...args]) {
+  const folder = join(buildPaths().build, 'bench');
+  mkdirSync(folder, { recursive: true });
+  // Into a file, as a plugin that logs there may do so for each event, and nobody has to read along meanwhile.
+  const errors = join(folder, `stderr.${process.pid}.${started++}.log`);
+  const out = openSync(errors, 'w');
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', out] });
+  closeSync(out);
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
+  const result = new Promise((resolve, reject) => {
+    child.on('error', (error) => reject(new HostFailure(`cannot run ${program}: ${error.message}`)));
+    child.on('close', (code, signal) => {
+      const said = readFileSync(errors, 'utf8').trimEnd();
+      rmSync(errors);
+      if (code === 0) {
+        resolve(JSON.parse(output));
+        return;
+      }
+      const [others = '', ...own] = said.split(/bench-(?:client|host): /);
+      const reason = own.at(-1) ?? others.slice(-MAX_REASON);
+      reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
+    });
+  });
+  return { child, result };
+}
+let started = 0;
+
+/**
  * Runs the host once.
  *
  * @param {string} program
@@ -95,26 +130,5 @@ export function hostArguments(options) {
  * @throws {HostFailure} it did not end with a result
  */
 export function runHost(program, mode, options) {
-  const folder = join(buildPaths().build, 'bench');
-  mkdirSync(folder, { recursive: true });
-  // Into a file, as a plugin that logs there may do so for each event, and nobody has to read along meanwhile.
-  const errors = join(folder, `stderr.${process.pid}.log`);
-  const out = openSync(errors, 'w');
-  const child = spawn(program, [mode, ...hostArguments(options)], { stdio: ['ignore', 'pipe', out] });
-  closeSync(out);
-  let output = '';
-  child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
-  return new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(new HostFailure(`cannot run ${program}: ${error.message}`)));
-    child.on('close', (code, signal) => {
-      if (code === 0) {
-        resolve(JSON.parse(output));
-        return;
-      }
-      const said = readFileSync(errors, 'utf8').trimEnd();
-      const own = said.lastIndexOf('bench-host: ');
-      const reason = own < 0 ? said.slice(-MAX_REASON) : said.slice(own + 'bench-host: '.length);
-      reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
-    });
-  });
+  return startProgram([program, mode, ...hostArguments(options)]).result;
 }

@@ -49,26 +49,55 @@ static void swallow_message(int severity, const char *message) {
     (void)message;
 }
 
+static void do_nothing(evutil_socket_t fd, short events, void *context) {
+    (void)fd;
+    (void)events;
+    (void)context;
+}
+
+static void free_loop(struct w2c_host *host) {
+    if (host->timer != NULL)
+        event_free(host->timer);
+    if (host->loop != NULL)
+        event_base_free(host->loop);
+    host->timer = NULL;
+    host->loop = NULL;
+}
+
 struct event_base *host_loop(struct w2c_host *host) {
-    if (host->loop == NULL) {
-        event_set_log_callback(swallow_message);
-        host->loop = event_base_new();
-    }
+    if (host->loop != NULL)
+        return host->loop;
+    event_set_log_callback(swallow_message);
+    host->loop = event_base_new();
+    if (host->loop != NULL)
+        host->timer = event_new(host->loop, -1, 0, do_nothing, NULL);
+    if (host->timer == NULL)
+        free_loop(host);
     return host->loop;
+}
+
+// The timer is taken back at once: those of waits that something else has ended would wake the loop again and
+// again. Without memory for it, nothing is waited for.
+static void run_turn(struct w2c_host *host, int64_t microseconds) {
+    const struct timeval most = {microseconds / 1000000, microseconds % 1000000};
+    bool waits = microseconds > 0 && event_add(host->timer, &most) == 0;
+    // ONCE as well: without it, NONBLOCK goes on for as long as anything is ready, which a client can make
+    // for ever.
+    event_base_loop(host->loop, waits ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    if (waits)
+        event_del(host->timer);
 }
 
 // Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: OpenSSL writes without
 // MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it
 // is left alone.
-void host_run_loop(struct w2c_host *host, bool wait) {
+void host_run_loop(struct w2c_host *host, int64_t microseconds) {
     sigset_t pipe, before, pending;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    // ONCE as well: without it, NONBLOCK goes on for as long as anything is ready, which a client can make
-    // for ever.
-    event_base_loop(host->loop, wait ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    run_turn(host, microseconds);
     if (!sigismember(&pending, SIGPIPE)) {
         const struct timespec none = {0, 0};
         sigtimedwait(&pipe, NULL, &none);
@@ -106,9 +135,7 @@ static void close_handle(struct handle *handle) {
 void host_free(struct w2c_host *host) {
     for (int number = 0; number < HOST_MAX_HANDLES; number++)
         close_handle(&host->handles[number]);
-    if (host->loop != NULL)
-        event_base_free(host->loop);
-    host->loop = NULL;
+    free_loop(host);
 }
 
 void host_after_trap(struct w2c_host *host) {

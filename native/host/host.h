@@ -32,6 +32,7 @@ struct handle {
     };
 };
 
+struct event;
 struct event_base;
 
 // A plugin state's share of the world. Zeroed, then host_init.
@@ -43,6 +44,8 @@ struct w2c_host {
     void *log_context;
     // Made when first needed.
     struct event_base *loop;
+    // Made with it: ends a turn of the loop that waits.
+    struct event *timer;
     // What was not offered to the WASM yet, and watches with changes that were not taken: what wait is for.
     unsigned waiting;
     uint32_t last_request;
@@ -76,8 +79,9 @@ struct handle *host_handle(struct w2c_host *host, uint32_t number, enum handle_k
 // The event loop, or NULL when there is no memory for it.
 struct event_base *host_loop(struct w2c_host *host);
 
-// One turn of the loop, which exists: does what is due, and with `wait` waits for that first.
-void host_run_loop(struct w2c_host *host, bool wait);
+// One turn of the loop, which exists: waits at most so many microseconds for something to be due, and does
+// it.
+void host_run_loop(struct w2c_host *host, int64_t microseconds);
 
 // In http_server.c, tls.c, inflate.c and watch.c.
 void http_server_free(void *server);

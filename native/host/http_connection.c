@@ -212,33 +212,62 @@ static bool is_worth_discarding(const struct http_connection *connection) {
            connection->announced - connection->body.length <= MAX_DISCARD;
 }
 
+// The decimal digits of a number, written to the end of `out`.
+static const char *digits(size_t number, char out[24]) {
+    char *at = out + 23;
+    *at = 0;
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return at;
+}
+
+// Adds bytes, for which there is memory.
+static void append(struct http_bytes *bytes, const char *more, size_t length) {
+    memcpy(bytes->start + bytes->length, more, length);
+    bytes->length += (uint32_t)length;
+}
+
+// Without printf: an answer is made before next_batch returns its events.
 bool http_compose(struct http_connection *connection, int status, const char *text, size_t length) {
     if (!is_worth_discarding(connection))
         connection->keep_alive = false;
     bool has_body = connection->parser.method != HTTP_HEAD || connection->id == 0;
     bool ends = connection->is_lost || !connection->keep_alive;
-    char head[384];
-    int head_length = snprintf(head, sizeof(head),
-                               "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                               "Content-Length: %zu\r\n%s%s\r\n",
-                               status, reason_of(status), length, special_header(connection, status),
-                               ends                                 ? "Connection: close\r\n"
-                               : connection->parser.http_minor == 0 ? "Connection: keep-alive\r\n"
-                                                                    : "");
-    size_t before = connection->out.length - connection->sent;
-    size_t after = (size_t)head_length + (has_body ? length : 0);
-    char *bytes = malloc(before + after);
-    if (bytes == NULL) {
+    char status_digits[24], length_digits[24];
+    const char *const head[] = {
+        "HTTP/1.1 ",
+        digits((size_t)status, status_digits),
+        " ",
+        reason_of(status),
+        "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
+        digits(length, length_digits),
+        "\r\n",
+        special_header(connection, status),
+        ends                                 ? "Connection: close\r\n"
+        : connection->parser.http_minor == 0 ? "Connection: keep-alive\r\n"
+                                             : "",
+        "\r\n",
+    };
+    const size_t parts = sizeof(head) / sizeof(head[0]);
+    size_t unsent = connection->out.length - connection->sent;
+    size_t size = unsent + (has_body ? length : 0);
+    for (size_t i = 0; i < parts; i++)
+        size += strlen(head[i]);
+    struct http_bytes bytes = {malloc(size), 0, (uint32_t)size};
+    if (bytes.start == NULL) {
         connection->is_lost = true;
         return false;
     }
-    if (before > 0)
-        memcpy(bytes, connection->out.start + connection->sent, before);
-    memcpy(bytes + before, head, (size_t)head_length);
+    if (unsent > 0)
+        append(&bytes, connection->out.start + connection->sent, unsent);
+    for (size_t i = 0; i < parts; i++)
+        append(&bytes, head[i], strlen(head[i]));
     if (has_body && length > 0)
-        memcpy(bytes + before + head_length, text, length);
+        append(&bytes, text, length);
     free(connection->out.start);
-    connection->out = (struct http_bytes){bytes, (uint32_t)(before + after), (uint32_t)(before + after)};
+    connection->out = bytes;
     connection->sent = 0;
     return true;
 }

@@ -149,7 +149,8 @@ u32 w2c_host_httpTake(struct w2c_host *host, u32 number, u32 out) {
     uint8_t *place = host_bytes(host, out, sizeof(struct http_request));
     struct http_connection *connection;
     while ((connection = TAILQ_FIRST(&server->ready)) != NULL) {
-        if (http_has_left(connection)) {
+        // Of a head, reading the body will tell.
+        if (connection->phase != PHASE_HEAD && http_has_left(connection)) {
             // It got no answer and sends the request again, if it still cares.
             server->counts.left++;
             http_drop(connection);

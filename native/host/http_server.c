@@ -362,7 +362,7 @@ void http_server_free(void *object) {
         TAILQ_FOREACH(one, &server->connections, entry)
         answer_at_end(one);
         // One turn to write the answers; whoever does not get one sends its request again.
-        host_run_loop(server->host, false);
+        host_run_loop(server->host, 0);
     }
     while ((one = TAILQ_FIRST(&server->connections)) != NULL) {
         empty_socket(server, one->fd);

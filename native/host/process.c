@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log, clocks, randomness, the wait of the event loop.
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,27 +70,16 @@ void w2c_host_randomBytes(struct w2c_host *host, u32 out, u32 length) {
     }
 }
 
-static void do_nothing(evutil_socket_t fd, short events, void *context) {
-    (void)fd;
-    (void)events;
-    (void)context;
-}
-
 void w2c_host_wait(struct w2c_host *host, u32 milliseconds) {
     if (host->loop == NULL) {
         usleep((useconds_t)milliseconds * 1000);
         return;
     }
-    host_run_loop(host, false);
-    u64 deadline = now(CLOCK_MONOTONIC) + (u64)milliseconds * 1000000;
-    while (host->waiting == 0) {
-        u64 time = now(CLOCK_MONOTONIC);
-        if (time >= deadline)
-            return;
-        // A timer ends the turn in which nothing else happens. Without memory for one, the wait ends early.
-        struct timeval left = {0, (suseconds_t)((deadline - time) / 1000 + 1)};
-        if (event_base_once(host->loop, -1, EV_TIMEOUT, do_nothing, NULL, &left) != 0)
-            return;
-        host_run_loop(host, true);
-    }
+    u64 time = now(CLOCK_MONOTONIC);
+    const u64 deadline = time + (u64)milliseconds * 1000000;
+    do {
+        // Rounded up: the loop counts in microseconds.
+        host_run_loop(host, host->waiting == 0 ? (int64_t)((deadline - time + 999) / 1000) : 0);
+        time = now(CLOCK_MONOTONIC);
+    } while (host->waiting == 0 && time < deadline);
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts of assembly/ that the plugin does not export, compiled alone with the plugin's own options.
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Part {
+  memory: WebAssembly.Memory;
+  /** The exported functions, by name. */
+  call: Record<string, (...args: (number | bigint)[]) => number | bigint>;
+}
+
+/** The plugin's own options; not its entry. */
+function optionsOf(configuration: string): string[] {
+  const { options } = JSON.parse(configuration) as { options: Record<string, unknown> };
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [`--${name}`, String(value)],
+  );
+}
+
+/** What `source`, a module in assembly/, exports. It may import of assembly/ what asks nothing of the host. */
+export async function compileAssembly(source: string): Promise<Part> {
+  const entry = 'assembly/of-a-test.ts';
+  const options = optionsOf(fs.readFileSync(path.join(ROOT, 'asconfig.json'), 'utf8'));
+  let binary: Uint8Array | undefined;
+  const { error, stderr } = await asc.main([entry, ...options, '--outFile', 'test.wasm'], {
+    readFile: (name, folder) => {
+      if (name === entry) return source;
+      if (name === 'asconfig.json') return null;
+      const file = path.resolve(ROOT, folder, name);
+      return fs.existsSync(file) && fs.statSync(file).isFile() ? fs.readFileSync(file, 'utf8') : null;
+    },
+    writeFile: (name, contents) => {
+      if (name === 'test.wasm') binary = contents as Uint8Array;
+    },
+    listFiles: () => null,
+  });
+  if (error !== null || binary === undefined)
+    throw new Error(`the module does not compile: ${stderr.toString()}`);
+  const abort = (): void => {
+    throw new WebAssembly.RuntimeError('abort');
+  };
+  const { instance } = await WebAssembly.instantiate(binary as BufferSource, { env: { abort } });
+  const { memory, ...call } = instance.exports;
+  return { memory: memory as WebAssembly.Memory, call: call as Part['call'] };
+}
