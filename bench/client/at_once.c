@@ -112,13 +112,22 @@ void send_at_once(const load *l) {
     const uint64_t end = nanoseconds(CLOCK_MONOTONIC);
     const uint64_t own_end = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
     const uint64_t server_end = nanoseconds(server);
-    printf(
-        "{\"requests\":%lu,\"events\":%lu,\"bodyBytes\":%lu,\"nanoseconds\":%lu,\"clientCpuNanoseconds\":%lu",
-        (unsigned long)l->requests, (unsigned long)(l->requests * l->list),
-        (unsigned long)(l->requests * c.items[0].request.body_len), (unsigned long)(end - start),
-        (unsigned long)(own_end - own_start));
-    if (l->server != 0) {
-        printf(",\"serverCpuNanoseconds\":%lu", (unsigned long)(server_end - server_start));
+    const struct {
+        const char *name;
+        uint64_t number;
+    } results[] = {
+        {"requests", l->requests},
+        {"events", l->requests * l->list},
+        {"bodyBytes", l->requests * c.items[0].request.body_len},
+        {"start", start},
+        {"end", end},
+        {"clientCpuNanoseconds", own_end - own_start},
+        {"serverCpuStart", server_start},
+        {"serverCpuEnd", server_end},
+    };
+    const size_t count = sizeof(results) / sizeof(results[0]) - (l->server == 0 ? 2 : 0);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s\"%s\":%lu", i == 0 ? "{" : ",", results[i].name, (unsigned long)results[i].number);
     }
     puts("}");
     close_all(&c);

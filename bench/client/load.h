@@ -21,7 +21,8 @@ typedef struct {
     uint64_t server;      ///< process whose processor time is told; 0: none
 } load;
 
-/** Sends the requests as fast as they are answered, and tells how long all of that took. */
+/** Sends the requests as fast as they are answered, and tells from when to when, by the clocks of all
+ * processes. */
 void send_at_once(const load *l);
 
 /** Sends one each `gap` over one connection, with the time as the id of its event, and tells their round

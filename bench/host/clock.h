@@ -18,6 +18,10 @@ static inline uint64_t bench_clock(clockid_t clock) {
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
+static inline bench_time bench_now(void) {
+    return (bench_time){bench_clock(CLOCK_MONOTONIC), bench_clock(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
 // Reading the processor time takes the kernel's time, so it stands outside of the wall clock's span.
 
 static inline bench_time bench_start(void) {

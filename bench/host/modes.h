@@ -72,9 +72,9 @@ void mode_load(const bench_options *options);
 void mode_rss(const bench_options *options);
 
 /**
- * Serves a webhook until the process gets SIGTERM. When the requests come from bench/client with gaps, the id
- * of an event is the time when it was sent: the delays up to when next_batch has returned it are told,
- * `samples` of them at most.
+ * Serves a webhook until the process gets SIGTERM and `events` have come, or nothing comes any more; when the
+ * last one came is told. When the requests come from bench/client with gaps, the id of an event is the time
+ * when it was sent: the delays up to when next_batch has returned it are told, `samples` of them at most.
  */
 void mode_serve(const bench_options *options);
 

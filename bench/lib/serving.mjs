@@ -105,16 +105,16 @@ export class Serving {
    * @param {Candidate} candidate
    * @param {'http' | 'https'} scheme
    * @param {ClientOptions} options
-   * @param {number} [delays] of so many events are told
+   * @param {{ events?: number, samples: number }} expected events, and delays that are told: see mode_serve
    * @returns {Promise<{ client: any, host: import('./host.mjs').HostResult }>} what both have printed
    */
-  async run({ plugin, config }, scheme, options, delays = 0) {
+  async run({ plugin, config }, scheme, options, expected) {
     const { program, cpu } = this.bench;
     const isTls = scheme === 'https';
     const port = await freePort();
     const ownConfig = isTls ? JSON.stringify({ sslCertificate: this.certificates.server }) : config;
     const open = `${scheme}://127.0.0.1:${port}${PATH}`;
-    const settings = hostArguments({ plugin, config: ownConfig, open, cpu, samples: delays });
+    const settings = hostArguments({ plugin, config: ownConfig, open, cpu, ...expected });
     const host = startProgram([program, 'serve', ...settings]);
     let isOver = false;
     try {

@@ -35,7 +35,9 @@ export const measure = {
     const warm = 20;
     const jobs = bench.candidates.map((candidate) => async () => {
       const options = { events, list: 1, requests, warm, gap: GAP };
-      const { client, host } = await serving.run(candidate, 'http', options, requests + warm);
+      const { client, host } = await serving.run(candidate, 'http', options, {
+        samples: requests + warm,
+      });
       if (host.delays.length !== requests + warm) {
         throw new HostFailure(`${host.delays.length} of ${requests + warm} events were delivered`);
       }

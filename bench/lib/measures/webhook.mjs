@@ -16,11 +16,13 @@ const SCHEMES = /** @type {const} */ (['http', 'https']);
 const BYTES = 760_000;
 /** A plugin that works for less than this part of the time waits for its clients. */
 const BUSY = 0.9;
+/** One whose last answer is this part of the time before its last event answers first. */
+const LATE = 0.02;
 
 /** @param {Outcome} outcome @returns {number[]} bytes of bodies a second */
-const speeds = ({ results }) => results.map((each) => (each.bodyBytes / each.nanoseconds) * 1e9);
+const speeds = ({ results }) => results.map((each) => (each.bodyBytes / each.time) * 1e9);
 /** @param {Outcome} outcome @returns {number[]} nanoseconds of processor time an event */
-const costs = ({ results }) => results.map((each) => each.serverCpuNanoseconds / each.events);
+const costs = ({ results }) => results.map((each) => each.cpu / each.events);
 const percent = (/** @type {number} */ share) => `${Math.round(share * 100)} %`;
 
 /**
@@ -33,17 +35,21 @@ const percent = (/** @type {number} */ share) => `${Math.round(share * 100)} %`;
  */
 function remarks(what, { key, label }, { results, failure }) {
   if (failure !== undefined) return [`${what}: ${label} fails: ${failure}`];
-  const busy = median(results.map((each) => each.serverCpuNanoseconds / each.nanoseconds));
-  const delivered = median(results.map((each) => each.delivered / each.sent));
+  const busy = median(results.map((each) => each.cpu / each.time));
+  const late = median(results.map((each) => 1 - each.answered / each.time));
+  const lost = median(results.map((each) => 1 - each.delivered / each.sent));
   return [
     ...(key === 'ours' && busy < BUSY
       ? [
           `${what}: ${label} worked for ${percent(busy)} of the time; for the rest its clients were too slow, or something else had the processors`,
         ]
       : []),
-    ...(delivered < 1
-      ? [`${what}: when the last answer had come, ${label} had delivered ${percent(delivered)} of the events`]
+    ...(late > LATE
+      ? [
+          `${what}: ${label} had answered all requests ${percent(late)} of the time before it had delivered all events`,
+        ]
       : []),
+    ...(lost > 0 ? [`${what}: ${label} has lost ${percent(lost)} of the events`] : []),
   ];
 }
 
@@ -65,12 +71,24 @@ export const measure = {
       const requests = amount[candidate.key];
       const warm = Math.ceil(requests / 10);
       const options = { events, list: LIST, connections, requests, warm };
-      const { client, host } = await serving.run(candidate, scheme, options);
       const sent = LIST * (requests + warm);
+      const { client, host } = await serving.run(candidate, scheme, options, { events: sent, samples: 0 });
       if (candidate.key === 'ours' && host.events !== sent) {
         throw new HostFailure(`${host.events} of ${sent} events were delivered`);
       }
-      return { ...client, sent, delivered: host.events };
+      // To the last answer and the last event, whatever comes first.
+      const time = Math.max(client.end, host.lastNanoseconds) - client.start;
+      const cpu = Math.max(client.serverCpuEnd, host.lastCpuNanoseconds) - client.serverCpuStart;
+      const { events: counted, bodyBytes } = client;
+      return {
+        events: counted,
+        bodyBytes,
+        time,
+        cpu,
+        answered: client.end - client.start,
+        sent,
+        delivered: host.events,
+      };
     };
 
     /** @type {Record<string, number>} */
@@ -111,7 +129,7 @@ export const measure = {
       figures,
       raw,
       notes: [
-        'Bytes of bodies, from the first byte that is sent to the last answer. Plugin and host have one processor, the client has another. The ratio is that of the processor times.',
+        'Bytes of bodies, from the first byte that is sent to the last answer and the last delivered event. Plugin and host have one processor, the client has another. The ratio is that of the processor times.',
         ...notes,
       ],
     };
