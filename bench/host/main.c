@@ -35,7 +35,7 @@ static void usage(const char *problem, const char *what) {
             "bench-host: %s%s\n"
             "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],…]\n"
             "                  [--warm N] [--rounds N] [--events N] [--repeat N] [--samples N] [--cpu N]\n"
-            "                  [--extractor SO [--extractor-config TEXT]]\n",
+            "                  [--foreign 1] [--extractor SO [--extractor-config TEXT]]\n",
             problem, what);
     for (size_t i = 0; i < MODE_COUNT; i++) {
         fprintf(stderr, "  %-10s  %s\n", modes[i].name, modes[i].purpose);
@@ -80,12 +80,19 @@ int main(int argc, char **argv) {
         const char **text;
         uint64_t *number;
     } options[] = {
-        {"--plugin", &o.plugin, NULL},       {"--config", &o.config, NULL},
-        {"--extractor", &o.extractor, NULL}, {"--extractor-config", &o.extractor_config, NULL},
-        {"--open", &o.open, NULL},           {"--fields", &o.fields, NULL},
-        {"--warm", NULL, &o.warm},           {"--rounds", NULL, &o.rounds},
-        {"--events", NULL, &o.events},       {"--repeat", NULL, &o.repeat},
-        {"--samples", NULL, &o.samples},     {"--cpu", NULL, &cpu},
+        {"--plugin", &o.plugin, NULL},
+        {"--config", &o.config, NULL},
+        {"--extractor", &o.extractor, NULL},
+        {"--extractor-config", &o.extractor_config, NULL},
+        {"--open", &o.open, NULL},
+        {"--fields", &o.fields, NULL},
+        {"--warm", NULL, &o.warm},
+        {"--rounds", NULL, &o.rounds},
+        {"--events", NULL, &o.events},
+        {"--repeat", NULL, &o.repeat},
+        {"--samples", NULL, &o.samples},
+        {"--foreign", NULL, &o.foreign},
+        {"--cpu", NULL, &cpu},
     };
     const size_t count = sizeof(options) / sizeof(options[0]);
     if (argc < 2) {
