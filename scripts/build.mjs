@@ -18,6 +18,8 @@ const log = createLog('build');
 const paths = buildPaths();
 const generated = join(paths.build, 'generated');
 export const wasmFile = join(paths.build, 'k8saudit.wasm');
+/** The plugin that ships, as it is before its symbol table is taken out. */
+export const symbolsFile = join(paths.build, 'symbols', 'libk8saudit-ts.so');
 
 /**
  * @typedef {object} Identity
@@ -32,6 +34,7 @@ export const wasmFile = join(paths.build, 'k8saudit.wasm');
  * @property {string} purpose
  * @property {(manifest: { name: string, version: string, falco: { pluginId: number, dropIn: Identity } }) => Identity} identity
  * @property {string[]} options of cmake
+ * @property {string} [symbols] path of the same file with its symbol table, for profilers
  */
 
 /** @param {{ name: string, version: string, falco: { pluginId: number } }} manifest */
@@ -39,7 +42,13 @@ const ownIdentity = ({ name, version, falco }) => ({ name, version, pluginId: fa
 
 /** @type {Record<string, Variant>} */
 export const variants = {
-  release: { output: 'libk8saudit-ts.so', purpose: 'the plugin', identity: ownIdentity, options: [] },
+  release: {
+    output: 'libk8saudit-ts.so',
+    purpose: 'the plugin',
+    identity: ownIdentity,
+    options: [],
+    symbols: symbolsFile,
+  },
   'drop-in': {
     output: 'drop-in/libk8saudit.so',
     purpose: 'the same under the identity of the official k8saudit',
@@ -148,6 +157,8 @@ function buildWasm() {
   const tools = contentOf('package-lock.json').match(/"node_modules\/(assemblyscript|wabt|binaryen)":[^}]*/g);
   return step('wasm', [recipe, tools, contentOf('scripts/generate.mjs')], wasmProducts(), async () => {
     mkdirSync(generated, { recursive: true });
+    // `debug` in asconfig.json adds the functions' names to the WASM, so that its C, and a profile of it, can be read.
+    // All other sections stay as they are without it, byte for byte; so does the plugin, which is stripped.
     await runTool('assemblyscript/bin/asc.js', ['--target', 'release'], 'compile assembly/ to WASM');
     const { generate } = await import('./generate.mjs');
     generate(wasmFile, generated);
@@ -191,7 +202,9 @@ function buildVariant(name) {
   // OpenSSL and zlib are the machine's: their patches are linked in when they come.
   const libraries = [stamps, toolchainVersions()];
   const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, libraries];
-  return step(name, recipe, [output], async () => {
+  const { symbols } = variant;
+  const products = symbols === undefined ? [output] : [output, symbols];
+  return step(name, recipe, products, async () => {
     log(`${name}: compiling ${variant.purpose} …`);
     const out = join(paths.build, 'cmake', name);
     // cmake keeps the definitions of its first run otherwise.
@@ -211,12 +224,23 @@ function buildVariant(name) {
       ['compile', ...common, ...args, ...options],
       `compile ${variant.output}`,
     );
-    mkdirSync(dirname(output), { recursive: true });
-    // Renamed into place: a running host keeps the file that it has mapped.
-    const half = `${output}.${process.pid}`;
-    copyFileSync(join(out, 'Release', `lib${identity.name}.so`), half);
-    renameSync(half, output);
+    const made = join(out, 'Release', `lib${identity.name}.so`);
+    putInPlace(made, output);
+    if (symbols !== undefined) putInPlace(`${made}.symbols`, symbols);
   });
+}
+
+/**
+ * Copies a file over another one; a running host keeps the one that it has mapped.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+function putInPlace(from, to) {
+  mkdirSync(dirname(to), { recursive: true });
+  const half = `${to}.${process.pid}`;
+  copyFileSync(from, half);
+  renameSync(half, to);
 }
 
 /**

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t rounds;              ///< that count
     uint64_t events;              ///< after which a round ends; 0: at the end of the source
     uint64_t repeat;              ///< how often the list of fields is asked of each event
+    uint64_t foreign;             ///< not 0: copies of the events are asked, as in the replay of a capture
     uint64_t samples;             ///< of the memory, or of the delays
 } bench_options;
 
@@ -29,6 +30,7 @@ typedef struct {
     host_requests requests;
     host_source source;
     host_tally tally;
+    ss_plugin_event *copy; ///< of the event that is asked; NULL: the event itself is
 } bench_run;
 
 /** Loads and initialises what the options name. */

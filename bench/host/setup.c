@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "modes.h"
 
+#include "bytes.h"
 #include "die.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 void bench_begin(bench_run *r, const bench_options *options) {
     *r = (bench_run){.has_extractor = options->extractor != NULL};
@@ -22,6 +26,7 @@ void bench_begin(bench_run *r, const bench_options *options) {
 }
 
 void bench_end(bench_run *r) {
+    free(r->copy);
     host_free_requests(&r->requests);
     host_destroy(&r->plugin);
     if (r->has_extractor) {
@@ -38,6 +43,10 @@ void bench_open(bench_run *r, const bench_options *options, uint64_t round) {
 }
 
 void bench_ask(bench_run *r, const bench_options *options, const ss_plugin_event *event, uint64_t number) {
+    if (options->foreign != 0) {
+        r->copy = must_alloc(r->copy, event->len);
+        event = memcpy(r->copy, event, event->len);
+    }
     const ss_plugin_event_input input = {.evt = event, .evtnum = number, .evtsrc = r->plugin.source};
     for (uint64_t again = 0; again < options->repeat; again++) {
         for (size_t i = 0; i < r->requests.count; i++) {

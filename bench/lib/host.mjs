@@ -63,6 +63,7 @@ export class HostFailure extends Error {
  * @property {number} [events]
  * @property {number} [repeat]
  * @property {number} [samples]
+ * @property {number} [foreign]
  * @property {number} [cpu]
  */
 

@@ -12,8 +12,8 @@ import { ask, run } from './run.mjs';
  * @typedef {object} Requirement
  * @property {string} name as a person would call it
  * @property {string} package Debian's package that brings it
- * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e'} kind `optional`: tests want it, and do
- *   without; `test` and `e2e`: those tests need it
+ * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e' | 'bench'} kind `optional`: tests want it,
+ *   and do without; `test` and `e2e`: those tests need it; `bench`: the benchmark and the budgets do
  * @property {string} [command] program on the PATH
  * @property {string[]} [files] one of them has to exist
  */
@@ -47,6 +47,7 @@ export const requirements = [
     kind: 'e2e',
     files: ['/etc/ssl/certs/ca-certificates.crt'],
   },
+  { name: 'valgrind', package: 'valgrind', kind: 'bench', command: 'valgrind' },
   { name: 'the C library’s headers', package: 'libc6-dev', kind: 'library', files: header('stdio.h') },
   { name: 'OpenSSL’s headers', package: 'libssl-dev', kind: 'library', files: header('openssl/ssl.h') },
   { name: 'libssl.a', package: 'libssl-dev', kind: 'library', files: archive('libssl.a') },

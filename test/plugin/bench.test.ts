@@ -80,6 +80,14 @@ describe('our plugin', () => {
     expect(once['mark']).toBeGreaterThan(0);
   });
 
+  test('has the same values for events of another capture', async () => {
+    const options = { fields: FORTY };
+    const own = await ours('extraction', options);
+    const foreign = await ours('extraction', { ...options, foreign: 1 });
+    expect(own['values']).toBeGreaterThan(10 * ATTACK_EVENTS);
+    expect(foreign['values']).toBe(own['values']);
+  });
+
   test('has values that depend on field, argument and event, and on nothing else', async () => {
     const fields = ['ka.verb', 'ka.stage', 'ka.uri.param[command]', 'ka.uri.param[container]', 'ka.verb'];
     const result = await ours('values', { fields });
@@ -176,6 +184,16 @@ describe('the fixture plugin', () => {
   test('may fail in a call, which is counted', async () => {
     const result = await fixed('inline', { fields: ['fix.error', 'fix.yes'] });
     expect(result).toMatchObject({ calls: 12, failures: 6, values: 6 });
+  });
+
+  test('is asked of copies of its events where they are foreign', async () => {
+    for (const [foreign, given] of [
+      [0, 6],
+      [1, 0],
+    ]) {
+      const result = await fixed('inline', { fields: ['fix.yes', 'fix.given'], repeat: 2, foreign });
+      expect(result, `foreign: ${foreign}`).toMatchObject({ calls: 24, values: 2 * (6 + given) });
+    }
   });
 
   test('may end its source together with the last events', async () => {

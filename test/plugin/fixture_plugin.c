@@ -23,6 +23,7 @@ typedef struct {
     ss_plugin_log_fn_t log;
     const char *(*owner_error)(ss_plugin_owner_t *owner);
     ss_plugin_metric metrics[8];
+    const ss_plugin_event *given[2]; ///< by the last batch
     // values of the last extraction
     char text[4096];
     const char *words[MAX_WORDS];
@@ -113,7 +114,8 @@ const char *plugin_get_fields(void) {
            "{\"name\":\"fix.two\",\"type\":\"string\",\"desc\":\"d\"},"
            "{\"name\":\"fix.null\",\"type\":\"string\",\"desc\":\"d\"},"
            "{\"name\":\"fix.lost\",\"type\":\"string\",\"desc\":\"d\"},"
-           "{\"name\":\"fix.owner\",\"type\":\"string\",\"desc\":\"d\"}]";
+           "{\"name\":\"fix.owner\",\"type\":\"string\",\"desc\":\"d\"},"
+           "{\"name\":\"fix.given\",\"type\":\"bool\",\"desc\":\"d\"}]";
 }
 
 static ss_plugin_t *refuse(state *s, ss_plugin_rc *rc) {
@@ -231,6 +233,7 @@ ss_plugin_rc plugin_next_batch(ss_plugin_t *p, ss_instance_t *i, uint32_t *count
     }
     h->done++;
     two_events(h, SS_PLUGIN_SUCCESS, count, events);
+    memcpy(s->given, h->events, sizeof(s->given));
     if (strcmp(h->mode, "malformed") == 0) {
         h->events[0]->len++;
     }
@@ -348,6 +351,8 @@ static void give_value(state *s, const ss_plugin_event_input *event, ss_plugin_e
         give_numbers(s, field, event->evt->ts, 1);
     } else if (strcmp(name, "yes") == 0) {
         field->res_len = 1;
+    } else if (strcmp(name, "given") == 0) {
+        field->res_len = event->evt == s->given[0] || event->evt == s->given[1];
     } else if (strcmp(name, "flags") == 0) {
         field->res_len = 2;
     } else if (strcmp(name, "ip") == 0) {
