@@ -67,7 +67,7 @@ async function countAll(bench, valgrind) {
 /** @type {import('../report.mjs').Measure} */
 export const measure = {
   name: 'instructions',
-  order: 80,
+  order: 90,
   async run(bench) {
     const title = 'Instructions, counted by callgrind';
     try {
