@@ -22,6 +22,13 @@ export enum Kind {
   Array = 7,
 }
 
+/** Index in assembly/json/scan.ts: what is skipped. */
+export enum Index {
+  All = 0,
+  Event = 1,
+  Members = 2,
+}
+
 /** Node in assembly/json/tape.ts; `span` in nodes. */
 export interface PlainNode {
   keyStart: number;
@@ -70,7 +77,7 @@ class Scanner {
     private readonly text: Buffer,
     public at: number,
     private readonly end: number,
-    private readonly skipsBodies: boolean,
+    private readonly index: Index,
   ) {}
 
   private get char(): string {
@@ -113,8 +120,7 @@ class Scanner {
     }
     if (this.char === '{' || this.char === '[') {
       node.kind = this.char === '{' ? Kind.Object : Kind.Array;
-      const name = this.text.toString('latin1', key.start, key.end);
-      node.lazy = this.skipsBodies && depth === 1 && inObject && BODIES.includes(name);
+      node.lazy = inObject && this.isSkipped(this.text.toString('latin1', key.start, key.end), depth);
       if (node.lazy || depth === MAX_DEPTH) this.skipContainer();
       else this.members(node.kind === Kind.Object, depth + 1);
     } else {
@@ -122,6 +128,12 @@ class Scanner {
     }
     node.end = this.at;
     node.span = this.nodes.length - index;
+  }
+
+  private isSkipped(key: string, depth: number): boolean {
+    if (this.index === Index.Members) return depth === 1;
+    if (this.index === Index.All) return false;
+    return depth === 1 ? BODIES.includes(key) : depth === 2 && key === 'extra';
   }
 
   private members(inObject: boolean, depth: number): void {
@@ -234,10 +246,7 @@ class Scanner {
   }
 }
 
-/**
- * Scans the value at `from`; what stands behind `end` may be seen, but must not be part of it. `skipsBodies`:
- * Index.Event.
- */
-export function plainScan(text: Buffer, from: number, end: number, skipsBodies: boolean): Scan {
-  return new Scanner(text, from, end, skipsBodies).run();
+/** Scans the value at `from`; what stands behind `end` may be seen, but must not be part of it. */
+export function plainScan(text: Buffer, from: number, end: number, index: Index): Scan {
+  return new Scanner(text, from, end, index).run();
 }

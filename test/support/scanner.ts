@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
-import { type Kind, type PlainNode, type Refusal, type Scan } from './plain-scan';
+import { type Index, type Kind, type PlainNode, type Refusal, type Scan } from './plain-scan';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const NODE_SIZE = 24;
@@ -78,11 +78,11 @@ export class Scanner {
   }
 
   /** As plainScan. */
-  scan(text: Buffer, from: number, end: number, skipsBodies: boolean): Scan {
+  scan(text: Buffer, from: number, end: number, index: Index): Scan {
     const { exports } = this;
     const at = exports.space(text.length) >>> 0;
     text.copy(Buffer.from(this.memory.buffer), at);
-    const behind = exports.run(from, end, skipsBodies ? 1 : 0);
+    const behind = exports.run(from, end, index);
     if (behind === 0) {
       if (exports.tapeSize() !== 0) throw new Error('a refused text left nodes on the tape');
       return { refusal: exports.error() as Refusal, at: exports.errorAt() };
