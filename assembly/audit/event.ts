@@ -2,6 +2,7 @@
 // What makes a JSON object an audit event (audit.k8s.io/v1, v1beta1 and older), and when it happened.
 import { Kind, Node, member } from '../json/tape';
 import { Name } from '../json/name';
+import { Bytes } from '../memory';
 import { NO_TIME, parseTime } from './time';
 
 const KIND = new Name('kind');
@@ -35,9 +36,8 @@ export function shapeOf(text: usize, root: Node, inList: bool): Shape {
 }
 
 function isAuditVersion(text: usize, version: Node): bool {
-  return (
-    version.kind == Kind.String && AUDIT_GROUP.beginsAt(text + version.start, version.end - version.start)
-  );
+  if (version.kind != Kind.String || version.end - version.start < AUDIT_GROUP.length) return false;
+  return Bytes.same(text + version.start, AUDIT_GROUP.address, AUDIT_GROUP.length);
 }
 
 /** The `items` of an EventList, or null. */

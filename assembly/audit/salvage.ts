@@ -72,14 +72,14 @@ function endOfText(at: usize, end: usize): usize {
   return end - at > EKS_MARK.length && EKS_MARK.equals(mark, EKS_MARK.length) ? mark : end;
 }
 
-/** Whether a body of the event whose tape begins at `tape` has more values than a tape takes. */
+/** Whether what was skipped of the event whose tape begins at `tape` has more values than a tape takes. */
 export function hasTooManyValues(text: usize, length: u32, tapes: Tape, tape: u32): bool {
   // A value takes two bytes of text at least.
   if (length <= 2 * MAX_NODES) return false;
   const top = tapes.top;
   for (let at = tape + NODE_SIZE; at < top;) {
     const node = changetype<Node>(tapes.address + at);
-    at += node.span;
+    at += NODE_SIZE;
     // To index it for this would take four times as long as all the rest, so first it is tried to do without.
     if (!node.lazy || mostValues(text + node.start, text + node.end) <= MAX_NODES) continue;
     const isIndexed = scan(text, text + node.start, text + node.end, tapes, Index.All) != 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scanner: one pass over a JSON text (RFC 8259) that writes its tape.
 import { MAX_NESTING } from '../survivor';
-import { NODE_SIZE, Kind, Node, Tape } from './tape';
 import { skipContainer } from './skip';
+import { Specials, specialsOf16, specialsOf64 } from './specials';
+import { ARRAY, ESCAPED, KEY_ESCAPED, Kind, LAZY, NODE_SIZE, Node, OBJECT, SPAN, STRING, Tape } from './tape';
+import { atom, pair, writeNode } from './tape';
 
 /** Why a text is not accepted. */
 export const enum ScanError {
@@ -19,7 +21,10 @@ export const enum ScanError {
 /** What of the text is indexed at once. */
 export const enum Index {
   All = 0,
-  /** The bodies and the items at the top level (requestObject, responseObject, items) are skipped. */
+  /**
+   * The bodies and the items at the top level (requestObject, responseObject, items) are skipped, and what
+   * authenticators say of a user (user.extra).
+   */
   Event = 1,
   /** Objects and arrays at the top level are skipped, if it is an object. */
   Members = 2,
@@ -55,7 +60,11 @@ export function scanErrorText(error: ScanError): string {
 
 /** Set when the string that stringEnd went over contains a backslash. */
 export let sawEscape: u8 = 0;
-const NO_PARENT: u32 = 0xffffffff;
+
+/** No container is open. */
+const NONE: u32 = 0xfffffffe;
+/** With the tape offset of an open container, which is even: it is an object. */
+const IN_OBJECT: u32 = 1;
 
 /**
  * Scans the value at `from` (white space before it is allowed) and appends its nodes to `tape`, with offsets
@@ -64,99 +73,115 @@ const NO_PARENT: u32 = 0xffffffff;
  */
 export function scan(text: usize, from: usize, end: usize, tape: Tape, index: Index): usize {
   const maxTop = tape.top + MAX_NODES * NODE_SIZE;
+  let nodes = tape.address;
   let top = tape.top;
   let limit: u32 = 0; // tape offset up to which nodes fit; 0 makes the first node look
-  let parent = NO_PARENT; // tape offset of the innermost open container
-  let inObject = false;
+  let open = NONE; // the innermost open container: tape offset and IN_OBJECT
   let depth = 0;
-  let keyStart: u32 = 0;
-  let keyEnd: u32 = 0;
-  let keyEscaped: u8 = 0;
   let at = from;
+  Specials.forget();
 
   while (true) {
-    // A value begins.
-    let byte = <u32>load<u8>(at);
-    if (byte <= 0x20) {
-      at = skipSpace(at);
+    // A member or element begins; of a member, `at` is behind the quote of its key.
+    let key: u64 = 0; // keyStart and keyEnd
+    let flags: u64 = 0;
+    let ends: u64 = 0; // Specials from `at` on, if the key's tell something of them
+    let byte: u32; // the value's first; `at` is behind it from then on
+    if (open & IN_OBJECT) {
+      ends = Specials.from(at, end);
+      const length = Specials.first(ends);
+      let close = at + length;
+      const start = u32(at - text);
+      const found = load<u32>(close);
+      if ((found & 0xffff) == 0x3a22 && close < end) {
+        // `":` and the value.
+        byte = (found >> 16) & 0xff;
+        at = close + 3;
+        ends >>= length + 3;
+      } else {
+        close = longStringEnd(close, end);
+        if (close == 0) return 0;
+        flags = sawEscape ? KEY_ESCAPED : 0;
+        at = skipSpace(close + 1);
+        if (load<u8>(at) != 0x3a) return refuse(ScanError.UnexpectedByte, at, end);
+        byte = load<u8>(at, 1);
+        at += 2;
+        ends = 0;
+      }
+      key = pair(start, u32(close - text));
+    } else {
       byte = load<u8>(at);
+      at++;
     }
+    if (byte <= 0x20) {
+      at = skipSpace(at - 1);
+      byte = load<u8>(at);
+      at++;
+      ends = 0;
+    }
+
     if (top + NODE_SIZE > limit) {
-      if (top >= maxTop) return refuse(ScanError.TooManyValues, at, end);
-      tape.reserve(top + NODE_SIZE);
+      if (top >= maxTop) return refuse(ScanError.TooManyValues, at - 1, end);
+      nodes = tape.reserve(top + NODE_SIZE);
       limit = min(tape.capacity, maxTop);
     }
-    const node = changetype<Node>(tape.address + top);
-    node.keyStart = keyStart;
-    node.keyEnd = keyEnd;
-    node.keyEscaped = keyEscaped;
-    node.escaped = 0;
-    node.lazy = 0;
-    node.span = NODE_SIZE;
-    node.start = u32(at - text);
+    const node = nodes + top;
+    top += NODE_SIZE;
 
     if (byte == 0x22) {
-      const close = stringEnd(at + 1, end);
-      if (close == 0) return 0;
-      node.kind = <u8>Kind.String;
-      node.escaped = sawEscape;
-      node.start = u32(at + 1 - text);
-      node.end = u32(close - text);
+      if (ends == 0) ends = Specials.from(at, end);
+      let close = at + Specials.first(ends);
+      const found = load<u32>(close);
+      if ((found & 0xff) != 0x22 || close >= end) {
+        close = longStringEnd(close, end);
+        if (close == 0) return 0;
+        flags |= sawEscape ? ESCAPED : 0;
+      }
+      writeNode(node, key, pair(u32(at - text), u32(close - text)), flags | STRING);
+      if ((found & 0xffffff) == 0x222c22 && open != NONE) {
+        // `","`: the next one is a string, or a member.
+        at = close + (2 + (open & IN_OBJECT));
+        continue;
+      }
       at = close + 1;
-      top += NODE_SIZE;
     } else if (byte == 0x7b || byte == 0x5b) {
-      node.kind = byte == 0x7b ? <u8>Kind.Object : <u8>Kind.Array;
-      const isLazy =
-        depth == 1 &&
-        inObject &&
-        (index == Index.Members || (index == Index.Event && isBodyKey(text + keyStart, keyEnd - keyStart)));
+      const start = u32(at - 1 - text);
+      flags |= byte == 0x7b ? OBJECT : ARRAY;
+      const isLazy = index != Index.All && open & IN_OBJECT && isSkipped(index, depth, text, key);
       if (isLazy || depth == MAX_DEPTH) {
-        const behind = skipContainer(at, end);
-        if (behind == 0) return refuse(ScanError.UnexpectedEnd, end, end);
-        node.lazy = u8(isLazy);
-        node.end = u32(behind - text);
-        at = behind;
-        top += NODE_SIZE;
+        at = skipContainer(at - 1, end);
+        if (at == 0) return refuse(ScanError.UnexpectedEnd, end, end);
+        writeNode(node, key, pair(start, u32(at - text)), flags | (isLazy ? LAZY : 0));
       } else {
         depth++;
-        // While a container is open, its span holds its parent.
-        node.span = parent;
-        parent = top;
-        top += NODE_SIZE;
-        inObject = byte == 0x7b;
-        at = skipSpace(at + 1);
+        // While a container is open, its span holds what was open before.
+        writeNode(node, key, start, (flags & ~SPAN) | open);
+        open = (top - NODE_SIZE) | u32(byte == 0x7b);
         byte = load<u8>(at);
-        if (byte != (inObject ? 0x7d : 0x5d)) {
-          if (!inObject) {
-            keyStart = 0;
-            keyEnd = 0;
-            keyEscaped = 0;
-            continue;
-          }
-          if (byte != 0x22) return refuse(ScanError.UnexpectedByte, at, end);
-          const close = stringEnd(at + 1, end);
-          if (close == 0) return 0;
-          keyStart = u32(at + 1 - text);
-          keyEnd = u32(close - text);
-          keyEscaped = sawEscape;
-          at = skipSpace(close + 1);
-          if (load<u8>(at) != 0x3a) return refuse(ScanError.UnexpectedByte, at, end);
-          at++;
+        if (byte <= 0x20) {
+          at = skipSpace(at);
+          byte = load<u8>(at);
+        }
+        if (byte == 0x22) {
+          at += open & IN_OBJECT;
+          continue;
+        }
+        if (byte != closing(open)) {
+          if (open & IN_OBJECT) return refuse(ScanError.UnexpectedByte, at, end);
           continue;
         }
         // An empty container: the loop below closes it.
       }
     } else {
-      const behind = atomEnd(at, byte, node);
-      if (behind == 0) return refuse(ScanError.UnexpectedByte, scanErrorAt, end);
-      node.end = u32(behind - text);
-      at = behind;
-      top += NODE_SIZE;
+      const start = at - 1;
+      at = atomEnd(start, byte);
+      if (at == 0) return refuse(ScanError.UnexpectedByte, scanErrorAt, end);
+      writeNode(node, key, pair(u32(start - text), u32(at - text)), flags | atom(atomKind(byte)));
     }
 
     // A value has ended: close what closes here, then go to the next one.
     while (true) {
-      if (parent == NO_PARENT) {
+      if (open == NONE) {
         if (at > end) return refuse(ScanError.UnexpectedEnd, end, end);
         tape.top = top;
         return at;
@@ -166,40 +191,38 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
         at = skipSpace(at);
         byte = load<u8>(at);
       }
+      at++;
       if (byte == 0x2c) {
-        if (!inObject) {
-          keyStart = 0;
-          keyEnd = 0;
-          keyEscaped = 0;
-          at++;
-          break;
-        }
-        at = skipSpace(at + 1);
-        if (load<u8>(at) != 0x22) return refuse(ScanError.UnexpectedByte, at, end);
-        const close = stringEnd(at + 1, end);
-        if (close == 0) return 0;
-        keyStart = u32(at + 1 - text);
-        keyEnd = u32(close - text);
-        keyEscaped = sawEscape;
-        at = close + 1;
-        if (load<u8>(at) != 0x3a) {
+        if (!(open & IN_OBJECT)) break;
+        if (load<u8>(at) != 0x22) {
           at = skipSpace(at);
-          if (load<u8>(at) != 0x3a) return refuse(ScanError.UnexpectedByte, at, end);
+          if (load<u8>(at) != 0x22) return refuse(ScanError.UnexpectedByte, at, end);
         }
         at++;
         break;
       }
-      if (byte != (inObject ? 0x7d : 0x5d)) return refuse(ScanError.UnexpectedByte, at, end);
-      at++;
-      const closed = changetype<Node>(tape.address + parent);
-      const outer = closed.span;
-      closed.span = top - parent;
+      if (byte != closing(open)) return refuse(ScanError.UnexpectedByte, at - 1, end);
+      const offset = open & ~IN_OBJECT;
+      const closed = changetype<Node>(nodes + offset);
+      open = closed.span;
+      closed.span = top - offset;
       closed.end = u32(at - text);
-      parent = outer;
       depth--;
-      inObject = parent != NO_PARENT && changetype<Node>(tape.address + parent).kind == Kind.Object;
     }
   }
+}
+
+/** The bracket that closes what is open. */
+function closing(open: u32): u32 {
+  return 0x5d + ((open & IN_OBJECT) << 5);
+}
+
+/** Whether the container that is the member `key` of an object at this depth is skipped. */
+function isSkipped(index: Index, depth: i32, text: usize, key: u64): bool {
+  const start = text + u32(key);
+  const length = u32(key >> 32) - u32(key);
+  if (depth == 1) return index == Index.Members || isBodyKey(start, length);
+  return depth == 2 && index == Index.Event && isExtraKey(start, length);
 }
 
 /** The first byte at or behind `at` that is not JSON white space. */
@@ -218,31 +241,39 @@ function refuse(error: ScanError, at: usize, end: usize): usize {
   return 0;
 }
 
-/** The address of the quote that ends the string whose first byte is at `at`, or 0. Sets sawEscape. */
+/**
+ * The address of the quote that ends the string whose first byte is at `at`, or 0. Sets sawEscape. Reads up to 63 bytes
+ * behind `end`.
+ */
 export function stringEnd(at: usize, end: usize): usize {
   sawEscape = 0;
-  while (true) {
-    const bytes = v128.load(at);
-    const special = i8x16.bitmask(
-      v128.or(
-        v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-        i8x16.lt_u(bytes, i8x16.splat(0x20)),
-      ),
-    );
-    if (special == 0) {
-      at += 16;
-      if (at >= end) return refuse(ScanError.UnexpectedEnd, end, end);
-      continue;
+  const special = specialsOf16(at);
+  const close = at + usize(ctz(special | 0x10000));
+  return load<u8>(close) == 0x22 && close < end ? close : longStringEnd(close, end);
+}
+
+/** The same, 64 bytes a turn. */
+function longStringEnd(at: usize, end: usize): usize {
+  sawEscape = 0;
+  for (; at < end; at += 64) {
+    let special = specialsOf64(at);
+    while (special != 0) {
+      const bit = usize(ctz(special));
+      const byte = load<u8>(at + bit);
+      if (byte == 0x22) return at + bit < end ? at + bit : refuse(ScanError.UnexpectedEnd, end, end);
+      if (byte != 0x5c) return refuse(ScanError.ControlCharacter, at + bit, end);
+      sawEscape = 1;
+      const length = escapeLength(at + bit);
+      if (length == 0) return refuse(ScanError.InvalidEscape, at + bit, end);
+      const behind = bit + length;
+      if (behind >= 64) {
+        at += behind - 64;
+        break;
+      }
+      special &= (<u64>-1) << behind;
     }
-    at += usize(ctz(special));
-    const byte = load<u8>(at);
-    if (byte == 0x22) return at < end ? at : refuse(ScanError.UnexpectedEnd, end, end);
-    if (byte != 0x5c) return refuse(ScanError.ControlCharacter, at, end);
-    sawEscape = 1;
-    const length = escapeLength(at);
-    if (length == 0) return refuse(ScanError.InvalidEscape, at, end);
-    at += length;
   }
+  return refuse(ScanError.UnexpectedEnd, end, end);
 }
 
 /** Bytes of the escape at `at`: 2, 6 for \uXXXX, 0 when it is none. */
@@ -275,28 +306,30 @@ export function hexValue(byte: u32): i32 {
 }
 
 /**
- * The address behind the number or literal at `at`, its kind set on `node`; 0 and scanErrorAt otherwise. It may
+ * The address behind the number or literal at `at`, which begins with `byte`; 0 and scanErrorAt otherwise. It may
  * be behind the text's end.
  */
-export function atomEnd(at: usize, byte: u32, node: Node): usize {
-  if (byte == 0x2d || byte - 0x30 < 10) {
-    node.kind = <u8>Kind.Number;
-    return numberEnd(at);
-  }
-  if (byte == 0x74 && load<u32>(at) == 0x65757274) {
-    node.kind = <u8>Kind.True;
-    return at + 4;
-  }
-  if (byte == 0x66 && load<u32>(at, 1) == 0x65736c61) {
-    node.kind = <u8>Kind.False;
-    return at + 5;
-  }
-  if (byte == 0x6e && load<u32>(at) == 0x6c6c756e) {
-    node.kind = <u8>Kind.Null;
-    return at + 4;
-  }
+export function atomEnd(at: usize, byte: u32): usize {
+  if (byte == 0x2d || byte - 0x30 < 10) return numberEnd(at);
+  if (byte == 0x74 && load<u32>(at) == 0x65757274) return at + 4;
+  if (byte == 0x66 && load<u32>(at, 1) == 0x65736c61) return at + 5;
+  if (byte == 0x6e && load<u32>(at) == 0x6c6c756e) return at + 4;
   scanErrorAt = at;
   return 0;
+}
+
+/** What atomEnd found, by its first byte. */
+export function atomKind(byte: u32): Kind {
+  switch (byte) {
+    case 0x74:
+      return Kind.True;
+    case 0x66:
+      return Kind.False;
+    case 0x6e:
+      return Kind.Null;
+    default:
+      return Kind.Number;
+  }
 }
 
 function isDigit(byte: u32): bool {
@@ -333,7 +366,7 @@ function digitsEnd(at: usize): usize {
   return at;
 }
 
-/** Whether these bytes are the key of what Index.Event skips. */
+/** Whether these bytes are the key of what Index.Event skips at the top level. */
 export function isBodyKey(key: usize, length: u32): bool {
   switch (length) {
     case 5:
@@ -345,4 +378,8 @@ export function isBodyKey(key: usize, length: u32): bool {
     default:
       return false;
   }
+}
+
+function isExtraKey(key: usize, length: u32): bool {
+  return length == 5 && load<u32>(key) == 0x72747865 && load<u8>(key, 4) == 0x61; // extra
 }

@@ -24,11 +24,10 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
     const d = v128.load(at, 48);
 
     let quotes = equal64(a, b, c, d, i8x16.splat(0x22));
-    const backslashes = equal64(a, b, c, d, i8x16.splat(0x5c));
-    if ((backslashes | escapeCarry) != 0) {
+    if (isAny(a, b, c, d, i8x16.splat(0x5c)) || escapeCarry != 0) {
       // A run of backslashes escapes the byte behind it when its length is odd: adding the run's start to
       // the run carries into that byte, and the carry's parity tells the length's.
-      const unescaped = backslashes & ~escapeCarry;
+      const unescaped = equal64(a, b, c, d, i8x16.splat(0x5c)) & ~escapeCarry;
       const follows = (unescaped << 1) | escapeCarry;
       const oddStarts = unescaped & ~EVEN_BITS & ~follows;
       const sum = oddStarts + unescaped;
@@ -72,6 +71,12 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
     depth += i32(popcnt(opens)) - closing;
   }
   return 0;
+}
+
+/** Whether one of the 64 bytes equals `byte`'s lanes. */
+function isAny(a: v128, b: v128, c: v128, d: v128, byte: v128): bool {
+  const low = v128.or(i8x16.eq(a, byte), i8x16.eq(b, byte));
+  return v128.any_true(v128.or(low, v128.or(i8x16.eq(c, byte), i8x16.eq(d, byte))));
 }
 
 /** Bit i is set where byte i of the 64 equals `byte`'s lanes. */

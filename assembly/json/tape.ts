@@ -35,8 +35,33 @@ export class Node {
 }
 
 export const NODE_SIZE: u32 = offsetof<Node>();
-/** `keyEscaped` in the 8 bytes from `span` on. */
-const KEY_ESCAPED: u64 = 0xff << 40;
+
+// A node is written as three words of 8 bytes: each store has its own check of bounds. The last one holds the span, the
+// kind and the flags.
+export const SPAN: u64 = 0xffffffff;
+export const STRING: u64 = ((<u64>Kind.String) << 32) | NODE_SIZE;
+export const OBJECT: u64 = ((<u64>Kind.Object) << 32) | NODE_SIZE;
+export const ARRAY: u64 = ((<u64>Kind.Array) << 32) | NODE_SIZE;
+export const KEY_ESCAPED: u64 = 1 << 40;
+export const ESCAPED: u64 = 1 << 48;
+export const LAZY: u64 = 1 << 56;
+
+/** The last word of a number or literal. */
+export function atom(kind: Kind): u64 {
+  return (u64(kind) << 32) | NODE_SIZE;
+}
+
+/** Two members of a node that stand beside each other. */
+export function pair(first: u32, second: u32): u64 {
+  return u64(first) | (u64(second) << 32);
+}
+
+/** `key` is keyStart and keyEnd, `value` is start and end. */
+export function writeNode(node: usize, key: u64, value: u64, rest: u64): void {
+  store<u64>(node, key, offsetof<Node>('keyStart'));
+  store<u64>(node, value, offsetof<Node>('start'));
+  store<u64>(node, rest, offsetof<Node>('span'));
+}
 
 /** A tape, or several one behind the other. */
 export class Tape extends Block {

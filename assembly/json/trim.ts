@@ -5,9 +5,9 @@ import { Block, PADDING } from '../memory';
 import { ROOT, UNREAD, keys } from './keys';
 import { foundAt, seenAt } from './marks';
 import { Name } from './name';
-import { MAX_DEPTH, MAX_NODES, atomEnd, hexValue, sawEscape, skipSpace, stringEnd } from './scan';
+import { MAX_DEPTH, MAX_NODES, atomEnd, atomKind, hexValue, sawEscape, skipSpace, stringEnd } from './scan';
 import { skipContainer } from './skip';
-import { Kind, Node } from './tape';
+import { Kind } from './tape';
 
 /** What a trimmed object begins with, so that who reads it later knows too. */
 export const MARKER_KEY = 'k8saudit.truncated';
@@ -94,7 +94,6 @@ const LEAST = new Limits(2048, 16, 0);
 const RESPONSE = new Limits(2048, 64, 0);
 /** An array in an array may take this part of what the outer one may. */
 const NESTED_PART: u32 = 16;
-const scratch = changetype<Node>(memory.data(64, 8));
 
 function limitsOf(step: Step, size: u32): Limits {
   switch (step) {
@@ -235,12 +234,13 @@ export class Trim {
 
   private atom(depth: i32, key: i32): bool {
     const start = this.at;
-    const behind = atomEnd(start, load<u8>(start), scratch);
+    const byte = load<u8>(start);
+    const behind = atomEnd(start, byte);
     if (behind == 0 || behind > this.end) return this.cut();
     // A number that ends with the text may have had more digits.
-    if (behind == this.end && scratch.kind == Kind.Number) return this.cut();
+    if (behind == this.end && atomKind(byte) == Kind.Number) return this.cut();
     this.at = behind;
-    if (scratch.kind == Kind.True) foundAt(depth).noteTrue(key);
+    if (atomKind(byte) == Kind.True) foundAt(depth).noteTrue(key);
     const length = u32(behind - start);
     if (length > this.limits.string) return false;
     if (length > this.limit - this.top) return this.noRoom();
@@ -419,7 +419,7 @@ export class Trim {
     } else if (byte == 0x7b || byte == 0x5b) {
       behind = skipContainer(this.at, this.end);
     } else {
-      behind = atomEnd(this.at, byte, scratch);
+      behind = atomEnd(this.at, byte);
       if (behind > this.end) behind = 0;
     }
     if (behind == 0) return this.cut();
