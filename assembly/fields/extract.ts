@@ -28,6 +28,9 @@ const KEEP_FOREIGN: u32 = 1024 * 1024;
 const AUDIT_ID = new Path('auditID');
 
 const question = new Question();
+const FIELDS: u32 = fields.length;
+/** Document.invalidBodies when it was last told of. */
+let notedBodies: u32 = 0;
 // By field: the place without which it has no value, if there is one, and whether the text there is its value. Most
 // questions are about fields with such a place, and most of those find nothing there.
 const places = new StaticArray<Stem | null>(fields.length);
@@ -52,7 +55,7 @@ export function forgetEvent(): void {
 /** Makes this the current event; it has no fields without an auditID, as in the official plugin. */
 function become(text: usize, root: Node | null): void {
   Document.become(text, root);
-  if (root && !AUDIT_ID.find()) Document.root = null;
+  if (root && !AUDIT_ID.find()) Document.become(text, null);
   question.cluster = NO_CLUSTER;
   Arena.reset();
 }
@@ -105,36 +108,28 @@ export function keySpace(length: u32): usize {
  * `keyLength` bytes of a key argument stand in the key space; `index` is NO_INDEX without an index argument.
  */
 export function extract(id: u32, index: u64, keyLength: u32): u64 {
-  if (!Document.root || id >= u32(fields.length)) return 0;
-  const hasArgument = index != NO_INDEX || keyLength != 0;
-  if (hasArgument) {
-    const known = find(Document.generation, id, index, key.address, keyLength);
-    if (known) return known.answer;
-  }
+  if (id >= FIELDS) return 0;
   const answer = read(id, index, keyLength);
-  if (hasArgument) keep(Document.generation, id, index, key.address, keyLength, answer);
+  if (Document.invalidBodies != notedBodies) noteInvalidBody();
   return answer;
 }
 
 function read(id: u32, index: u64, keyLength: u32): u64 {
+  // Whatever can be told without an answer's memory comes first: most questions end here.
+  const place = unchecked(places[id]);
+  const node = place ? place.node() : Document.root;
+  if (!node) return 0;
   if (Arena.used > MAX_VALUE_BYTES) {
     noteTooManyValues();
     return 0;
   }
-  const invalidBefore = Document.invalidBodies;
-  const answer = readAt(id, index, keyLength);
-  if (Document.invalidBodies != invalidBefore) noteInvalidBody();
+  if (unchecked(areTexts[id])) return answerOf(node);
+  if (index == NO_INDEX && keyLength == 0) return readValues(unchecked(fields[id]), NO_INDEX, 0);
+  const known = find(Document.generation, id, index, key.address, keyLength);
+  if (known) return known.answer;
+  const answer = readValues(unchecked(fields[id]), index, keyLength);
+  keep(Document.generation, id, index, key.address, keyLength, answer);
   return answer;
-}
-
-function readAt(id: u32, index: u64, keyLength: u32): u64 {
-  const place = unchecked(places[id]);
-  if (place) {
-    const node = place.node();
-    if (!node) return 0;
-    if (unchecked(areTexts[id])) return answerOf(node);
-  }
-  return readValues(unchecked(fields[id]), index, keyLength);
 }
 
 function readValues(field: Field, index: u64, keyLength: u32): u64 {
@@ -158,6 +153,7 @@ function noteTooManyValues(): void {
 }
 
 function noteInvalidBody(): void {
+  notedBodies = Document.invalidBodies;
   counters.addAtOnce(Counter.FieldErrors, 1);
   if (!mayLog(Reason.Body)) return;
   const text =
