@@ -203,10 +203,11 @@ function buildVariant(name) {
   const libraries = [stamps, toolchainVersions()];
   const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, libraries];
   const { symbols } = variant;
-  const products = symbols === undefined ? [output] : [output, symbols];
+  const out = join(paths.build, 'cmake', name);
+  // The benchmark of the scanner is linked of the objects that stay there.
+  const products = [output, join(out, 'CMakeCache.txt'), ...(symbols === undefined ? [] : [symbols])];
   return step(name, recipe, products, async () => {
     log(`${name}: compiling ${variant.purpose} …`);
-    const out = join(paths.build, 'cmake', name);
     // cmake keeps the definitions of its first run otherwise.
     rmSync(out, { recursive: true, force: true });
     const definitions = {

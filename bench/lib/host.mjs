@@ -112,7 +112,7 @@ export function startProgram([program = '', ...args]) {
         resolve(JSON.parse(output));
         return;
       }
-      const [others = '', ...own] = said.split(/bench-(?:client|host): /);
+      const [others = '', ...own] = said.split(/bench-[a-z]+: /);
       const reason = own.at(-1) ?? others.slice(-MAX_REASON);
       reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
     });

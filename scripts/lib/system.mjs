@@ -12,8 +12,9 @@ import { ask, run } from './run.mjs';
  * @typedef {object} Requirement
  * @property {string} name as a person would call it
  * @property {string} package Debian's package that brings it
- * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e' | 'bench'} kind `optional`: tests want it,
- *   and do without; `test` and `e2e`: those tests need it; `bench`: the benchmark and the budgets do
+ * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e' | 'bench' | 'simdjson'} kind `optional`:
+ *   tests want it, and do without; `test` and `e2e`: those tests need it; `bench`: the benchmark and the budgets do;
+ *   `simdjson`: the benchmark of the scanner does
  * @property {string} [command] program on the PATH
  * @property {string[]} [files] one of them has to exist
  */
@@ -48,6 +49,7 @@ export const requirements = [
     files: ['/etc/ssl/certs/ca-certificates.crt'],
   },
   { name: 'valgrind', package: 'valgrind', kind: 'bench', command: 'valgrind' },
+  { name: 'simdjson', package: 'libsimdjson-dev', kind: 'simdjson', files: header('simdjson.h') },
   { name: 'the C library’s headers', package: 'libc6-dev', kind: 'library', files: header('stdio.h') },
   { name: 'OpenSSL’s headers', package: 'libssl-dev', kind: 'library', files: header('openssl/ssl.h') },
   { name: 'libssl.a', package: 'libssl-dev', kind: 'library', files: archive('libssl.a') },

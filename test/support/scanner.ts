@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scanner alone, in a WASM of its own with the options of asconfig.json: the plugin's shows no tapes.
-import * as fs from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
+// The scanner alone: the plugin shows no tapes.
+import { type Part, compileAssembly } from './assembly';
 import { type Index, type Kind, type PlainNode, type Refusal, type Scan } from './plain-scan';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const NODE_SIZE = 24;
 
 const ENTRY = `
-  import { scan, scanError, scanErrorAt } from './assembly/json/scan';
-  import { NODE_SIZE, Tape } from './assembly/json/tape';
-  import { Block, PADDING } from './assembly/memory';
+  import { scan, scanError, scanErrorAt } from './json/scan';
+  import { NODE_SIZE, Tape } from './json/tape';
+  import { Block, PADDING } from './memory';
 
   const text = new Block();
   const tape = new Tape();
@@ -37,57 +33,27 @@ const ENTRY = `
   export function errorAt(): u32 { return u32(scanErrorAt - text.address); }
 `;
 
-async function compile(): Promise<Uint8Array<ArrayBuffer>> {
-  const { options } = JSON.parse(fs.readFileSync(join(root, 'asconfig.json'), 'utf8')) as {
-    options: Record<string, unknown>;
-  };
-  const flags = Object.entries(options).flatMap(([name, value]) =>
-    value === true ? [`--${name}`] : [`--${name}`, String(value)],
-  );
-  let binary: Uint8Array | undefined;
-  const args = ['scanner.ts', '--config', 'none', '--baseDir', root, '--outFile', 'scanner.wasm', ...flags];
-  const { error, stderr } = await asc.main(args, {
-    readFile: (name, base) => {
-      if (name === 'scanner.ts') return ENTRY;
-      const path = join(base, name);
-      return fs.existsSync(path) ? fs.readFileSync(path, 'utf8') : null;
-    },
-    writeFile: (_name, contents) => {
-      binary = contents as Uint8Array;
-    },
-  });
-  if (error !== null || binary === undefined)
-    throw new Error(`the scanner does not compile: ${stderr.toString()}`);
-  return Uint8Array.from(binary);
-}
-
-type Exports = Record<string, (...args: number[]) => number>;
-
 export class Scanner {
-  private constructor(
-    private readonly exports: Exports,
-    private readonly memory: WebAssembly.Memory,
-  ) {}
+  private constructor(private readonly part: Part) {}
 
   static async make(): Promise<Scanner> {
-    const abort = (): void => {
-      throw new WebAssembly.RuntimeError('abort');
-    };
-    const { instance } = await WebAssembly.instantiate(await compile(), { env: { abort } });
-    return new Scanner(instance.exports as Exports, instance.exports.memory as WebAssembly.Memory);
+    return new Scanner(await compileAssembly(ENTRY));
+  }
+
+  private ask(name: string, ...args: number[]): number {
+    return Number(this.part.call[name](...args)) >>> 0;
   }
 
   /** As plainScan. */
   scan(text: Buffer, from: number, end: number, index: Index): Scan {
-    const { exports } = this;
-    const at = exports.space(text.length) >>> 0;
-    text.copy(Buffer.from(this.memory.buffer), at);
-    const behind = exports.run(from, end, index);
+    const at = this.ask('space', text.length);
+    text.copy(Buffer.from(this.part.memory.buffer), at);
+    const behind = this.ask('run', from, end, index);
     if (behind === 0) {
-      if (exports.tapeSize() !== 0) throw new Error('a refused text left nodes on the tape');
-      return { refusal: exports.error() as Refusal, at: exports.errorAt() };
+      if (this.ask('tapeSize') !== 0) throw new Error('a refused text left nodes on the tape');
+      return { refusal: this.ask('error') as Refusal, at: this.ask('errorAt') };
     }
-    const tape = new DataView(this.memory.buffer, exports.tapeAddress() >>> 0, exports.tapeSize());
+    const tape = new DataView(this.part.memory.buffer, this.ask('tapeAddress'), this.ask('tapeSize'));
     const nodes: PlainNode[] = [];
     for (let node = 0; node < tape.byteLength; node += NODE_SIZE) {
       nodes.push({

@@ -7,6 +7,11 @@ import { auditEvent } from '../support/events';
 
 const event = auditEvent({
   verb: 'create',
+  user: {
+    username: 'u',
+    extra: { 'authentication.kubernetes.io/pod-name': ['p', { q: [1] }] },
+    groups: ['g'],
+  },
   requestObject: {
     spec: {
       tls: [{ hosts: ['a', 'b'] }, { secretName: 's' }],
@@ -60,6 +65,7 @@ describe('pointers', () => {
     ['/requestObject/é"x', '5'],
     ['/requestObject/\\u00e9\\"x', null],
     ['/responseObject/metadata/name', 'r'],
+    ['/user/extra/authentication.kubernetes.io~1pod-name/1/q/0', '1'],
     ['/annotations/authorization.k8s.io~1decision', 'allow'],
     ['/verb/x', null],
     ['/verb/0', null],

@@ -234,6 +234,14 @@ describe('invalid texts', () => {
     expect(wasm.extract('ka.verb')).toBeNull();
   });
 
+  test('so is what authenticators say of a user', () => {
+    wasm.selectForeign(`${HEAD}"user":{"extra":{"a":tru},"username":"u"}}`);
+    expect(wasm.extract('ka.user.name')).toBe('u');
+    expect(wasm.extract('ka.value[/user/extra/a]')).toBeNull();
+    expect(isAccepted(`${HEAD}"user":{"extra":{"a":true},"username":tru}}`)).toBe(false);
+    expect(isAccepted(`${HEAD}"user":{"more":{"extra":{"a":tru}}}}`)).toBe(false);
+  });
+
   test('the first of two members with the same key wins, at the top level and in a body', () => {
     expect(extract(`${HEAD}"verb":"first","verb":"second"}`, 'ka.verb')).toBe('first');
     expect(
