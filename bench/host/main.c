@@ -33,7 +33,8 @@ static const mode modes[] = {
 static void usage(const char *problem, const char *what) {
     fprintf(stderr,
             "bench-host: %s%s\n"
-            "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],…]\n"
+            "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],… | "
+            "--trace FILE]\n"
             "                  [--warm N] [--rounds N] [--events N] [--repeat N] [--samples N] [--cpu N]\n"
             "                  [--extractor SO [--extractor-config TEXT]]\n",
             problem, what);
@@ -80,12 +81,19 @@ int main(int argc, char **argv) {
         const char **text;
         uint64_t *number;
     } options[] = {
-        {"--plugin", &o.plugin, NULL},       {"--config", &o.config, NULL},
-        {"--extractor", &o.extractor, NULL}, {"--extractor-config", &o.extractor_config, NULL},
-        {"--open", &o.open, NULL},           {"--fields", &o.fields, NULL},
-        {"--warm", NULL, &o.warm},           {"--rounds", NULL, &o.rounds},
-        {"--events", NULL, &o.events},       {"--repeat", NULL, &o.repeat},
-        {"--samples", NULL, &o.samples},     {"--cpu", NULL, &cpu},
+        {"--plugin", &o.plugin, NULL},
+        {"--config", &o.config, NULL},
+        {"--extractor", &o.extractor, NULL},
+        {"--extractor-config", &o.extractor_config, NULL},
+        {"--open", &o.open, NULL},
+        {"--fields", &o.fields, NULL},
+        {"--trace", &o.trace, NULL},
+        {"--warm", NULL, &o.warm},
+        {"--rounds", NULL, &o.rounds},
+        {"--events", NULL, &o.events},
+        {"--repeat", NULL, &o.repeat},
+        {"--samples", NULL, &o.samples},
+        {"--cpu", NULL, &cpu},
     };
     const size_t count = sizeof(options) / sizeof(options[0]);
     if (argc < 2) {

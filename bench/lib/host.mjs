@@ -44,6 +44,7 @@ export class HostFailure extends Error {
  * @property {string} [extractorConfig]
  * @property {string} [open]
  * @property {readonly string[]} [fields]
+ * @property {string} [trace] file with what is asked of each event, in place of `fields`
  * @property {number} [warm]
  * @property {number} [rounds]
  * @property {number} [events]
@@ -80,13 +81,27 @@ export function hostArguments(options) {
  * @returns {Promise<HostResult>}
  * @throws {HostFailure} it did not end with a result
  */
-export function runHost(program, mode, options) {
+export async function runHost(program, mode, options) {
+  return JSON.parse(await runTool([program, mode, ...hostArguments(options)], 'bench-host'));
+}
+
+/**
+ * Runs a program that loads plugins to its end.
+ *
+ * @param {string[]} command
+ * @param {string} name the program's, in front of its own messages on standard error
+ * @param {NodeJS.ProcessEnv} [environment] besides this process's own
+ * @returns {Promise<string>} what it printed
+ * @throws {HostFailure} it failed
+ */
+export function runTool([program, ...args], name, environment = {}) {
   const folder = join(buildPaths().build, 'bench');
   mkdirSync(folder, { recursive: true });
   // Into a file, as a plugin that logs there may do so for each event, and nobody has to read along meanwhile.
   const errors = join(folder, `stderr.${process.pid}.log`);
   const out = openSync(errors, 'w');
-  const child = spawn(program, [mode, ...hostArguments(options)], { stdio: ['ignore', 'pipe', out] });
+  const env = { ...process.env, ...environment };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', out], env });
   closeSync(out);
   let output = '';
   child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
@@ -94,12 +109,12 @@ export function runHost(program, mode, options) {
     child.on('error', (error) => reject(new HostFailure(`cannot run ${program}: ${error.message}`)));
     child.on('close', (code, signal) => {
       if (code === 0) {
-        resolve(JSON.parse(output));
+        resolve(output);
         return;
       }
       const said = readFileSync(errors, 'utf8').trimEnd();
-      const own = said.lastIndexOf('bench-host: ');
-      const reason = own < 0 ? said.slice(-MAX_REASON) : said.slice(own + 'bench-host: '.length);
+      const own = said.lastIndexOf(`${name}: `);
+      const reason = said.slice(own < 0 ? -MAX_REASON : own + name.length + 2).slice(0, MAX_REASON);
       reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
     });
   });
