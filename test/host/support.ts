@@ -33,6 +33,7 @@ export interface Summary {
   events: number;
   alerts: number;
   seconds: number;
+  cpu_nanoseconds: number;
   rules: Record<string, number>;
 }
 
@@ -44,6 +45,18 @@ export interface HostRun {
   fields: FieldsLine[];
   others: Record<string, unknown>[];
   summary: Summary | undefined;
+}
+
+/** A rule on the events of fixture_plugin.c. */
+export function fixtureRule(name: string, condition: string, more: Partial<FlatRule> = {}): FlatRule {
+  const fixed = {
+    priority: 'Notice',
+    source: 'fixture_source',
+    output: 'text=%fix.text',
+    tags: [],
+    enabled: true,
+  };
+  return { rule: name, desc: '', condition, ...fixed, ...more };
 }
 
 /** Fails with what to do if a file that a test needs is not there. */
@@ -145,13 +158,13 @@ export class Scratch {
     return this.write('rules.json', JSON.stringify(rules));
   }
 
-  /** Compiles C sources of this folder into a shared object. */
-  compile(name: string, source: string): string {
+  /** Compiles a C source into a shared object. */
+  compile(name: string, source: string, ...more: string[]): string {
     const include = join(buildPaths().sysrootInclude, 'falcosecurity');
     requireFile(include, 'run node scripts/build-host.mjs, which links the headers');
     const output = join(this.path, name);
     const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-isystem', include];
-    execFileSync('gcc', [...flags, '-o', output, source]);
+    execFileSync('gcc', [...flags, ...more, '-o', output, source]);
     return output;
   }
 
