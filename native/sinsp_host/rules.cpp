@@ -54,8 +54,7 @@ std::string excerpt(const std::string &condition, size_t index) {
 
 /** Compiles the condition of `rule`. Throws rules_error with the place of the error. */
 std::unique_ptr<sinsp_filter> compile_condition(const compiled_rule &rule,
-                                                const std::shared_ptr<sinsp_filter_factory> &factory,
-                                                const std::shared_ptr<sinsp_filter_cache_factory> &caches) {
+                                                const std::shared_ptr<sinsp_filter_factory> &factory) {
     const auto failure = [&rule](const std::string &what, const libsinsp::filter::ast::pos_info &pos) {
         return rules_error("rule '" + rule.name + "': the condition does not compile: " + what +
                            " (at character " + std::to_string(pos.idx) +
@@ -69,7 +68,8 @@ std::unique_ptr<sinsp_filter> compile_condition(const compiled_rule &rule,
     } catch (const sinsp_exception &e) {
         throw failure(e.what(), parser.get_pos());
     }
-    sinsp_filter_compiler compiler(factory, ast.get(), caches);
+    // Values are cached within a rule and not between rules, since that is what Falco does.
+    sinsp_filter_compiler compiler(factory, ast.get());
     try {
         return compiler.compile();
     } catch (const sinsp_exception &e) {
@@ -139,7 +139,6 @@ rule_set rule_set::load(const std::string &path) {
 
 void rule_set::compile(sinsp &inspector, filter_check_list &checks, const std::string &source) {
     const auto factory = std::make_shared<sinsp_filter_factory>(&inspector, checks);
-    const auto caches = std::make_shared<exprstr_sinsp_filter_cache_factory>();
     std::vector<compiled_rule> kept;
     std::string problems;
     for (compiled_rule &rule : m_rules) {
@@ -148,7 +147,7 @@ void rule_set::compile(sinsp &inspector, filter_check_list &checks, const std::s
             continue;
         }
         try {
-            rule.filter = compile_condition(rule, factory, caches);
+            rule.filter = compile_condition(rule, factory);
             rule.formatter = compile_output(rule, inspector, checks);
             kept.push_back(std::move(rule));
         } catch (const rules_error &e) {
