@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include <libsinsp/logger.h>
 
@@ -9,8 +11,8 @@ namespace sinsp_host {
 
 namespace {
 
-// Written before the plugin is initialised, so before it can have threads that log.
-std::string plugin_prefix;
+// Of each plugin; written before any is initialised, so before one can have threads that log.
+std::vector<std::string> plugin_prefixes;
 
 const char *severity_name(sinsp_logger::severity severity) {
     static const char *const names[] = {"fatal",  "critical", "error", "warning",
@@ -23,7 +25,9 @@ bool is_shown(const std::string &message, sinsp_logger::severity severity) {
     if (severity <= sinsp_logger::SEV_WARNING || libsinsp_logger()->is_enabled(sinsp_logger::SEV_DEBUG)) {
         return true;
     }
-    return !plugin_prefix.empty() && message.compare(0, plugin_prefix.size(), plugin_prefix) == 0;
+    return std::any_of(plugin_prefixes.begin(), plugin_prefixes.end(), [&message](const std::string &prefix) {
+        return message.compare(0, prefix.size(), prefix) == 0;
+    });
 }
 
 /** One write for each message, because libsinsp may call this from several threads. */
@@ -45,8 +49,8 @@ void install_log(int severity) {
     libsinsp_logger()->set_severity(static_cast<sinsp_logger::severity>(severity));
 }
 
-void set_log_plugin(const std::string &name) {
-    plugin_prefix = name + ": ";
+void add_log_plugin(const std::string &name) {
+    plugin_prefixes.push_back(name + ": ");
 }
 
 } // namespace sinsp_host

@@ -12,9 +12,9 @@ namespace sinsp_host {
 void install_log(int severity);
 
 /**
- * Tells the log how the plugin's messages start ("<name>: "). Other messages are libsinsp's own; they are
+ * Tells the log how a plugin's messages start ("<name>: "). Messages of none are libsinsp's own; they are
  * about system calls and shown only from warning on, or all with debug.
  */
-void set_log_plugin(const std::string &name);
+void add_log_plugin(const std::string &name);
 
 } // namespace sinsp_host

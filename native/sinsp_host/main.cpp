@@ -43,7 +43,7 @@ int run(const sinsp_host::options &options) {
     sinsp_host::session session(options);
     // Only now: a new inspector complains about system calls' needs (/proc), which plugins do not have.
     sinsp_host::install_log(options.log_severity);
-    session.load_plugin();
+    session.load_plugins();
     session.prepare();
     if (options.parse_only) {
         session.report_parsed();

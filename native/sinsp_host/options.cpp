@@ -55,6 +55,12 @@ int parse_severity(const std::string &text) {
 }
 
 void check_combination(const options &o) {
+    if (!o.extractor_path.empty() && o.plugin_path.empty()) {
+        throw usage_error("--extractor is a second plugin for the events of the one that --plugin names");
+    }
+    if (o.extractor_path.empty() && !o.extractor_config.empty()) {
+        throw usage_error("--extractor-config is for the plugin that --extractor names");
+    }
     if (o.parse_only) {
         if (o.rules_path.empty()) {
             throw usage_error("--parse-only needs --rules");
@@ -63,6 +69,9 @@ void check_combination(const options &o) {
     }
     if (o.plugin_path.empty()) {
         throw usage_error("--plugin is missing (only --parse-only works without a plugin)");
+    }
+    if (o.quiet && o.rules_path.empty()) {
+        throw usage_error("--quiet leaves out alerts, which only --rules brings");
     }
     if (!o.rules_path.empty() && !o.fields.empty()) {
         throw usage_error("--rules and --fields exclude each other: one prints alerts, the other events");
@@ -76,6 +85,8 @@ options parse_options(int argc, char **argv) {
     const std::map<std::string, std::function<void(const std::string &)>> with_value = {
         {"--plugin", [&o](const std::string &v) { o.plugin_path = v; }},
         {"--config", [&o](const std::string &v) { o.config = v; }},
+        {"--extractor", [&o](const std::string &v) { o.extractor_path = v; }},
+        {"--extractor-config", [&o](const std::string &v) { o.extractor_config = v; }},
         {"--open", [&o](const std::string &v) { o.open_params = v; }},
         {"--rules", [&o](const std::string &v) { o.rules_path = v; }},
         {"--fields", [&o](const std::string &v) { o.fields = split_fields(v); }},
@@ -84,7 +95,7 @@ options parse_options(int argc, char **argv) {
     };
     const std::map<std::string, bool *> flags = {
         {"--first", &o.first_match}, {"--metrics", &o.metrics}, {"--parse-only", &o.parse_only},
-        {"--progress", &o.progress}, {"--help", &o.help},
+        {"--progress", &o.progress}, {"--quiet", &o.quiet},     {"--help", &o.help},
     };
     for (int i = 1; i < argc; i++) {
         const std::string name = argv[i];
@@ -113,11 +124,13 @@ and prints JSON lines on stdout: one per alert, then {"summary": …}. Messages 
   --plugin FILE      the plugin's shared object
   --config JSON      its init_config (checked against the plugin's schema)
   --open PARAMS      its open_params
+  --extractor FILE   a second plugin, for its fields alone; --extractor-config is its init_config
   --rules FILE       rules to evaluate, as scripts/rules/flatten.mjs writes them
   --first            only the first rule that matches alerts (Falco's rule_matching: first);
                      without it, every rule that matches does (rule_matching: all)
   --fields LIST      print these fields of every event instead, as {"num", "time", "fields"}; lists become
                      arrays, a field without a value null
+  --quiet            make and count the alerts, but do not print them
   --max-events N     stop after N events
   --metrics          print {"metrics": …, "prometheus": "…"} before the summary, and on SIGUSR1: the plugin's
                      metrics by name, and in the text form of Prometheus

@@ -12,6 +12,8 @@ namespace sinsp_host {
 struct options {
     std::string plugin_path;
     std::string config;
+    std::string extractor_path;
+    std::string extractor_config;
     std::string open_params;
     std::string rules_path;
     std::vector<std::string> fields;
@@ -21,6 +23,7 @@ struct options {
     bool metrics = false;
     bool parse_only = false;
     bool progress = false;
+    bool quiet = false;
     bool help = false;
 };
 

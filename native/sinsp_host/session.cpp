@@ -3,6 +3,7 @@
 
 #include <climits>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 
 #include <libsinsp/metrics_collector.h>
@@ -22,6 +23,13 @@ std::string full_path(const std::string &path) {
         throw host_error("there is no plugin at " + path);
     }
     return resolved;
+}
+
+/** Processor time of all threads of this process. */
+uint64_t cpu_nanoseconds() {
+    struct timespec time = {};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1000000000U + static_cast<uint64_t>(time.tv_nsec);
 }
 
 std::string metric_value(const metrics_v2 &metric) {
@@ -53,33 +61,53 @@ session::~session() {
     }
 }
 
-void session::load_plugin() {
+void session::load_plugins() {
     m_checks.add_filter_check(sinsp::new_generic_filtercheck());
     if (m_options.plugin_path.empty()) {
         return;
     }
-    const std::string path = full_path(m_options.plugin_path);
+    m_plugin = register_plugin(m_options.plugin_path);
+    if (!m_options.extractor_path.empty()) {
+        m_extractor = register_plugin(m_options.extractor_path);
+        if (!(m_extractor->caps() & CAP_EXTRACTION)) {
+            throw host_error("plugin " + m_extractor->name() + " extracts no fields");
+        }
+    }
+    init_plugin(*m_plugin, m_options.config);
+    if (m_extractor) {
+        init_plugin(*m_extractor, m_options.extractor_config);
+    }
+    for (const std::shared_ptr<sinsp_plugin> &plugin : {m_plugin, m_extractor}) {
+        if (plugin && plugin->caps() & CAP_EXTRACTION) {
+            m_checks.add_filter_check(sinsp_plugin::new_filtercheck(plugin));
+        }
+    }
+    if (!m_options.parse_only && !(m_plugin->caps() & CAP_SOURCING)) {
+        throw host_error("plugin " + m_plugin->name() + " is not a source of events");
+    }
+}
+
+std::shared_ptr<sinsp_plugin> session::register_plugin(const std::string &path) {
+    const std::string full = full_path(path);
     try {
-        m_plugin = m_inspector.register_plugin(path);
+        std::shared_ptr<sinsp_plugin> plugin = m_inspector.register_plugin(full);
+        add_log_plugin(plugin->name());
+        return plugin;
     } catch (const sinsp_exception &e) {
         throw host_error(std::string("the plugin does not load: ") + e.what());
     }
-    set_log_plugin(m_plugin->name());
+}
+
+void session::init_plugin(sinsp_plugin &plugin, const std::string &config) {
     std::string problem;
     bool ready = false;
     try {
-        ready = m_plugin->init(m_options.config, problem);
+        ready = plugin.init(config, problem);
     } catch (const sinsp_exception &e) {
         problem = e.what();
     }
     if (!ready) {
-        throw host_error("plugin " + m_plugin->name() + " refuses its init_config: " + problem);
-    }
-    if (m_plugin->caps() & CAP_EXTRACTION) {
-        m_checks.add_filter_check(sinsp_plugin::new_filtercheck(m_plugin));
-    }
-    if (!m_options.parse_only && !(m_plugin->caps() & CAP_SOURCING)) {
-        throw host_error("plugin " + m_plugin->name() + " is not a source of events");
+        throw host_error("plugin " + plugin.name() + " refuses its init_config: " + problem);
     }
 }
 
@@ -108,16 +136,18 @@ void session::open() {
 }
 
 void session::run(requests &requested) {
+    const uint64_t cpu_start = cpu_nanoseconds();
     const auto start = std::chrono::steady_clock::now();
     const char *reason = read_events(requested);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const uint64_t cpu = cpu_nanoseconds() - cpu_start;
     if (m_options.progress) {
         report_progress();
     }
     if (m_options.metrics) {
         append_metrics();
     }
-    append_summary(reason, seconds.count());
+    append_summary(reason, seconds.count(), cpu);
     m_output.flush();
 }
 
@@ -168,6 +198,9 @@ void session::take_event(sinsp_evt &event) {
     }
     if (m_rules) {
         m_alerts += m_rules->evaluate(event, m_options.first_match, m_output.lines());
+        if (m_options.quiet) {
+            m_output.lines().clear();
+        }
     }
 }
 
@@ -207,12 +240,13 @@ std::string session::prometheus_text() const {
     return text;
 }
 
-void session::append_summary(const char *reason, double seconds) {
+void session::append_summary(const char *reason, double seconds, uint64_t cpu_nanoseconds) {
     std::string &out = m_output.lines();
     out += "{\"summary\":{\"ended\":";
     append_json_string(out, reason);
     out += ",\"events\":" + std::to_string(m_events) + ",\"alerts\":" + std::to_string(m_alerts);
-    out += ",\"seconds\":" + json_number(seconds) + ",\"rules\":{";
+    out += ",\"seconds\":" + json_number(seconds);
+    out += ",\"cpu_nanoseconds\":" + std::to_string(cpu_nanoseconds) + ",\"rules\":{";
     bool first = true;
     if (m_rules) {
         for (const compiled_rule &rule : m_rules->rules()) {

@@ -28,7 +28,7 @@ struct requests {
     volatile sig_atomic_t metrics = 0;
 };
 
-/** One inspector with one plugin, from loading to the summary. */
+/** One inspector with one source of events, from loading to the summary. */
 class session {
   public:
     explicit session(const options &opts) : m_options(opts) {
@@ -37,8 +37,11 @@ class session {
     session &operator=(const session &) = delete;
     ~session();
 
-    /** Loads and initialises the plugin if there is one. Throws host_error with the plugin's own words. */
-    void load_plugin();
+    /**
+     * Loads and initialises the plugin if there is one, and the one that only extracts. Throws host_error
+     * with the plugin's own words.
+     */
+    void load_plugins();
 
     /** Compiles the rules or the fields to print. Throws rules_error or fields_error. */
     void prepare();
@@ -57,19 +60,22 @@ class session {
     void report_parsed();
 
   private:
+    std::shared_ptr<sinsp_plugin> register_plugin(const std::string &path);
+    void init_plugin(sinsp_plugin &plugin, const std::string &config);
     const char *read_events(requests &requested);
     void take_event(sinsp_evt &event);
     void report_progress();
     void append_metrics();
     /** The metrics as Falco's Prometheus endpoint shows them. */
     std::string prometheus_text() const;
-    void append_summary(const char *reason, double seconds);
+    void append_summary(const char *reason, double seconds, uint64_t cpu_nanoseconds);
 
     const options &m_options;
     output m_output;
     sinsp m_inspector;
     filter_check_list m_checks;
     std::shared_ptr<sinsp_plugin> m_plugin;
+    std::shared_ptr<sinsp_plugin> m_extractor;
     std::unique_ptr<rule_set> m_rules;
     std::unique_ptr<field_printer> m_fields;
     bool m_open = false;

@@ -4,6 +4,9 @@
 // init configuration: {"number": 1} is fine; {"refuse": "text"} is refused with that text.
 // open parameters:    "MODE:text|text|…"; %XX in a text is a byte. MODE is what comes after the texts: "end",
 //                     "fail" (next_batch fails) or "wait" (nothing more, for ever). Anything else is refused.
+//
+// Compiled with EXTRACTS_ONLY, it is another plugin, which makes no events and has the same fields under
+// other names.
 #include <plugin/plugin_api.h>
 
 #include <stdbool.h>
@@ -12,12 +15,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef EXTRACTS_ONLY
+#define NAME "second"
+#define PREFIX "sec"
+#else
+#define NAME "fixture"
+#define PREFIX "fix"
+#endif
 #define PLUGIN_ID 999999
+#define FIRST_EVENT_TIME 1700000000123456789ULL
 #define MAX_TEXT 1024
 #define MAX_WORDS 16
 #define TEXT_OFFSET (sizeof(ss_plugin_event) + 2 * sizeof(uint32_t) + sizeof(uint32_t))
-
-static const uint64_t first_event_time = 1700000000123456789ULL;
 
 typedef struct {
     char error[256];
@@ -45,7 +54,7 @@ const char *plugin_get_required_api_version(void) {
 }
 
 const char *plugin_get_name(void) {
-    return "fixture";
+    return NAME;
 }
 
 const char *plugin_get_description(void) {
@@ -58,14 +67,6 @@ const char *plugin_get_contact(void) {
 
 const char *plugin_get_version(void) {
     return "1.2.3";
-}
-
-uint32_t plugin_get_id(void) {
-    return PLUGIN_ID;
-}
-
-const char *plugin_get_event_source(void) {
-    return "fixture_source";
 }
 
 const char *plugin_get_extract_event_sources(void) {
@@ -98,6 +99,15 @@ void plugin_destroy(ss_plugin_t *s) {
 
 const char *plugin_get_last_error(ss_plugin_t *s) {
     return ((state *)s)->error;
+}
+
+#ifndef EXTRACTS_ONLY
+uint32_t plugin_get_id(void) {
+    return PLUGIN_ID;
+}
+
+const char *plugin_get_event_source(void) {
+    return "fixture_source";
 }
 
 ss_instance_t *plugin_open(ss_plugin_t *s, const char *params, ss_plugin_rc *rc) {
@@ -176,12 +186,14 @@ ss_plugin_rc plugin_next_batch(ss_plugin_t *h, ss_instance_t *hi, uint32_t *coun
     }
     const char *text = i->texts + i->position;
     const size_t length = strcspn(text, "|");
-    i->events[0] = make_event(i, first_event_time + s->events++, text, length);
+    i->events[0] = make_event(i, FIRST_EVENT_TIME + s->events++, text, length);
     i->position += length + 1 <= i->length - i->position ? length + 1 : i->length - i->position;
     *events = i->events;
     *count = 1;
     return SS_PLUGIN_SUCCESS;
 }
+
+#endif
 
 const char *plugin_event_to_string(ss_plugin_t *s, const ss_plugin_event_input *input) {
     snprintf(((state *)s)->text, MAX_TEXT, "event number %llu", (unsigned long long)input->evtnum);
@@ -191,10 +203,10 @@ const char *plugin_event_to_string(ss_plugin_t *s, const ss_plugin_event_input *
 enum { FIELD_TEXT, FIELD_WORDS, FIELD_LENGTH, FIELD_KEY };
 
 const char *plugin_get_fields(void) {
-    return "[{\"name\":\"fix.text\",\"type\":\"string\",\"desc\":\"the text; none if it is empty\"},"
-           "{\"name\":\"fix.words\",\"type\":\"string\",\"isList\":true,\"desc\":\"its words\"},"
-           "{\"name\":\"fix.length\",\"type\":\"uint64\",\"desc\":\"its length in bytes\"},"
-           "{\"name\":\"fix.key\",\"type\":\"string\",\"desc\":\"the argument\","
+    return "[{\"name\":\"" PREFIX ".text\",\"type\":\"string\",\"desc\":\"the text; none if it is empty\"},"
+           "{\"name\":\"" PREFIX ".words\",\"type\":\"string\",\"isList\":true,\"desc\":\"its words\"},"
+           "{\"name\":\"" PREFIX ".length\",\"type\":\"uint64\",\"desc\":\"its length in bytes\"},"
+           "{\"name\":\"" PREFIX ".key\",\"type\":\"string\",\"desc\":\"the argument\","
            "\"arg\":{\"isRequired\":true,\"isKey\":true}}]";
 }
 

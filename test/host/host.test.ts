@@ -9,9 +9,12 @@ import { endStarted, repositoryRoot, runHost, Scratch, sortLines, startHost } fr
 
 const scratch = new Scratch();
 let plugin = '';
+let extractor = '';
 
 beforeAll(() => {
-  plugin = scratch.compile('fixture.so', join(repositoryRoot, 'test', 'host', 'fixture_plugin.c'));
+  const source = join(repositoryRoot, 'test', 'host', 'fixture_plugin.c');
+  plugin = scratch.compile('fixture.so', source);
+  extractor = scratch.compile('second.so', source, '-DEXTRACTS_ONLY');
 });
 afterEach(endStarted);
 afterAll(() => scratch.remove());
@@ -38,6 +41,9 @@ describe('arguments', () => {
     [[], '--plugin is missing'],
     [['--parse-only'], '--parse-only needs --rules'],
     [['--plugin', 'p', '--rules', 'r', '--fields', 'f'], '--rules and --fields exclude each other'],
+    [['--plugin', 'p', '--quiet'], '--quiet leaves out alerts, which only --rules brings'],
+    [['--extractor', 'e', '--parse-only', '--rules', 'r'], '--extractor is a second plugin for the events'],
+    [['--plugin', 'p', '--extractor-config', '{}'], '--extractor-config is for the plugin that --extractor'],
     [['--plugin', 'p', '--max-events', '-1'], "--max-events wants a whole number, not '-1'"],
     [['--plugin', 'p', '--max-events', '1e3'], "--max-events wants a whole number, not '1e3'"],
     [['--plugin', 'p', '--fields', 'a,,b'], '--fields has an empty field name'],
@@ -212,9 +218,58 @@ describe('alerts', () => {
     expect(run.stderr).toContain("rule 'other' is for another event source and is left out");
   });
 
+  it('are counted and not printed with --quiet', () => {
+    const run = runRules('a|b', [rule('any', 'evt.num > 0')], '--quiet');
+    expect(run.alerts).toEqual([]);
+    expect(run.summary).toMatchObject({ events: 2, alerts: 2, rules: { any: 2 } });
+    expect(run.summary?.cpu_nanoseconds).toBeGreaterThan(0);
+  });
+
   it('end with --max-events', () => {
     const run = runRules('a|b|c', [rule('any', 'evt.num > 0')], '--max-events', '2');
     expect(run.summary).toMatchObject({ ended: 'max events', events: 2, alerts: 2 });
+  });
+});
+
+describe('a second plugin, which only extracts', () => {
+  it('has its fields in rules and outputs, beside those of the first', () => {
+    const rules = scratch.rules([
+      rule('R', 'fix.text = a or sec.length > 1', { output: '%fix.text %sec.key[k]' }),
+    ]);
+    const args = ['--plugin', plugin, '--extractor', extractor, '--open', 'end:a|b|cc', '--rules', rules];
+    expect(runHost(args).alerts.map(({ output }) => output)).toEqual(['a k', 'cc k']);
+  });
+
+  it('has its fields printed', () => {
+    const args = ['--plugin', plugin, '--extractor', extractor, '--fields', 'sec.words,fix.length'];
+    const run = runHost([...args, '--open', 'end:one two']);
+    expect(run.fields.map(({ fields }) => fields)).toEqual([
+      { 'sec.words': ['one', 'two'], 'fix.length': '7' },
+    ]);
+    expect(run.stderr).toContain('info: second: starting\n');
+  });
+
+  it('gets its own configuration, or refuses it', () => {
+    const run = runHost([
+      '--plugin',
+      plugin,
+      '--extractor',
+      extractor,
+      '--extractor-config',
+      '{"refuse": "no"}',
+    ]);
+    expect(run.status).toBe(1);
+    expect(run.stderr).toContain(
+      'plugin second refuses its init_config: could not initialize plugin: refused: ',
+    );
+  });
+
+  it('is no source of events, and has to be there', () => {
+    expect(runHost(['--plugin', extractor, '--open', 'end:']).stderr).toContain(
+      'plugin second is not a source of events',
+    );
+    const nowhere = runHost(['--plugin', plugin, '--extractor', '/nowhere/x.so']);
+    expect(nowhere.stderr).toContain('there is no plugin at /nowhere/x.so');
   });
 });
 

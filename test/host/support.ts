@@ -33,6 +33,7 @@ export interface Summary {
   events: number;
   alerts: number;
   seconds: number;
+  cpu_nanoseconds: number;
   rules: Record<string, number>;
 }
 
@@ -145,13 +146,13 @@ export class Scratch {
     return this.write('rules.json', JSON.stringify(rules));
   }
 
-  /** Compiles C sources of this folder into a shared object. */
-  compile(name: string, source: string): string {
+  /** Compiles a C source into a shared object. */
+  compile(name: string, source: string, ...more: string[]): string {
     const include = join(buildPaths().sysrootInclude, 'falcosecurity');
     requireFile(include, 'run node scripts/build-host.mjs, which links the headers');
     const output = join(this.path, name);
     const flags = ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-isystem', include];
-    execFileSync('gcc', [...flags, '-o', output, source]);
+    execFileSync('gcc', [...flags, ...more, '-o', output, source]);
     return output;
   }
 
