@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { UserError } from './errors.mjs';
 import { startTimer } from './log.mjs';
@@ -63,10 +63,13 @@ export async function buildCProgram(
   mkdirSync(dirname(program), { recursive: true });
   const units = files.filter((file) => file.endsWith('.c'));
   const includes = paths.flatMap((folder) => ['-I', folder]);
+  // Renamed into place: somebody else may build and run it at the same time.
+  const half = `${program}.${process.pid}`;
   await runOrFail(
-    [compiler, ...allFlags, ...includes, '-isystem', include, '-o', program, ...units, ...libraries],
+    [compiler, ...allFlags, ...includes, '-isystem', include, '-o', half, ...units, ...libraries],
     { what: `compile ${relative(root, program)}`, logFile: join(logs, `${name}.log`) },
   );
+  renameSync(half, program);
   writeStamp(stamp, { recipe, versions: {}, files: [] });
   log(`${relative(root, program)} done in ${elapsed()}`);
   return program;
