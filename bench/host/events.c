@@ -12,7 +12,7 @@
 
 static void need_fields(const bench_run *r) {
     if (r->requests.count == 0) {
-        die("which fields? --fields names them");
+        die("which fields? --fields names them, or --trace a file of recorded calls");
     }
 }
 
@@ -48,14 +48,13 @@ static bench_time read_and_ask(bench_run *r, const bench_options *options) {
     for (uint64_t round = 0; round < options->warm + options->rounds; round++) {
         const bench_time start = bench_start();
         bench_open(r, options, round);
-        const uint64_t first = r->source.count;
-        while (!bench_is_over(options, r, first) && (event = host_next(&r->source)) != NULL) {
+        while (!bench_is_over(options, r) && (event = host_next(&r->source)) != NULL) {
             bench_ask(r, options, event, r->source.count);
         }
         if (round >= options->warm) {
             bench_stop(start, &time);
         }
-        host_close(&r->source);
+        bench_close(r, options);
     }
     return time;
 }
@@ -64,7 +63,7 @@ void mode_sourcing(const bench_options *options) {
     bench_run r;
     bench_begin(&r, options);
     if (r.requests.count != 0) {
-        die("--fields: the mode sourcing asks nothing; the mode inline does");
+        die("the mode sourcing asks nothing: --fields and --trace are for the mode inline");
     }
     const bench_time time = read_and_ask(&r, options);
     print_result("sourcing", options, &r, time);
@@ -92,8 +91,7 @@ void mode_extraction(const bench_options *options) {
     need_fields(&r);
     for (uint64_t round = 0; round < options->warm + options->rounds; round++) {
         bench_open(&r, options, round);
-        const uint64_t first = r.source.count;
-        while (!bench_is_over(options, &r, first) && (count = host_next_batch(&r.source)) > 0) {
+        while (!bench_is_over(options, &r) && (count = host_next_batch(&r.source)) > 0) {
             const uint64_t before = r.source.count - count;
             const bench_time start = bench_start();
             for (uint32_t i = 0; i < count; i++) {
@@ -103,7 +101,7 @@ void mode_extraction(const bench_options *options) {
                 bench_stop(start, &time);
             }
         }
-        host_close(&r.source);
+        bench_close(&r, options);
     }
     print_result("extraction", options, &r, time);
     bench_end(&r);
@@ -120,12 +118,15 @@ void mode_values(const bench_options *options) {
         digests[i] = (host_digest){.hash = HOST_HASH_START};
     }
     bench_open(&r, options, options->warm);
-    while (!bench_is_over(options, &r, 0) && (event = host_next(&r.source)) != NULL) {
+    while (!bench_is_over(options, &r) && (event = host_next(&r.source)) != NULL) {
         const ss_plugin_event_input input = {event, r.source.count, r.plugin.source};
-        for (size_t i = 0; i < count; i++) {
-            host_ask_closely(&r.requests.items[i], &input, &digests[i]);
+        const trace_calls calls = bench_calls(&r, r.source.count);
+        for (size_t i = 0; i < calls.count; i++) {
+            const size_t k = calls.items[i];
+            host_ask_closely(&r.requests.items[k], &input, &digests[k]);
         }
     }
+    bench_close(&r, options);
     result_begin("values", &r.plugin);
     result_source(&r.source);
     result_list_begin("fields");
@@ -142,6 +143,5 @@ void mode_values(const bench_options *options) {
     result_list_end();
     result_end();
     free(digests);
-    host_close(&r.source);
     bench_end(&r);
 }

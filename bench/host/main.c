@@ -35,7 +35,8 @@ static const mode modes[] = {
 static void usage(const char *problem, const char *what) {
     fprintf(stderr,
             "bench-host: %s%s\n"
-            "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],…]\n"
+            "usage: bench-host MODE --plugin SO [--open PARAMS] [--config TEXT] [--fields NAME[ARGUMENT],… | "
+            "--trace FILE]\n"
             "                  [--warm N] [--rounds N] [--events N] [--repeat N] [--samples N] [--cpu N]\n"
             "                  [--foreign 1] [--extractor SO [--extractor-config TEXT]]\n",
             problem, what);
@@ -69,19 +70,13 @@ int main(int argc, char **argv) {
                        .samples = 100};
     uint64_t cpu = UINT64_MAX;
     const option options[] = {
-        {"--plugin", &o.plugin, NULL},
-        {"--config", &o.config, NULL},
-        {"--extractor", &o.extractor, NULL},
-        {"--extractor-config", &o.extractor_config, NULL},
-        {"--open", &o.open, NULL},
-        {"--fields", &o.fields, NULL},
-        {"--warm", NULL, &o.warm},
-        {"--rounds", NULL, &o.rounds},
-        {"--events", NULL, &o.events},
-        {"--repeat", NULL, &o.repeat},
-        {"--samples", NULL, &o.samples},
-        {"--foreign", NULL, &o.foreign},
-        {"--cpu", NULL, &cpu},
+        {"--plugin", &o.plugin, NULL},       {"--config", &o.config, NULL},
+        {"--extractor", &o.extractor, NULL}, {"--extractor-config", &o.extractor_config, NULL},
+        {"--open", &o.open, NULL},           {"--fields", &o.fields, NULL},
+        {"--trace", &o.trace, NULL},         {"--warm", NULL, &o.warm},
+        {"--rounds", NULL, &o.rounds},       {"--events", NULL, &o.events},
+        {"--repeat", NULL, &o.repeat},       {"--samples", NULL, &o.samples},
+        {"--foreign", NULL, &o.foreign},     {"--cpu", NULL, &cpu},
     };
     if (argc < 2) {
         usage("what to measure?", "");

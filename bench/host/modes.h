@@ -6,6 +6,7 @@
 #define BENCH_MODES_H
 
 #include "host.h"
+#include "trace.h"
 
 typedef struct {
     const char *plugin;           ///< path; NULL: the empty host
@@ -14,12 +15,13 @@ typedef struct {
     const char *extractor_config; ///< for init
     const char *open;             ///< open parameters
     const char *fields;           ///< list, see host_read_requests
-    uint64_t warm;                ///< rounds before those that count; a round opens the source and reads it
-    uint64_t rounds;              ///< that count
-    uint64_t events;              ///< after which a round ends; 0: at the end of the source
-    uint64_t repeat;              ///< how often the list of fields is asked of each event
-    uint64_t foreign;             ///< not 0: copies of the events are asked, as in the replay of a capture
-    uint64_t samples;             ///< of the memory, or of the delays
+    const char *trace; ///< file with what is asked of each event, in place of that list; NULL: none
+    uint64_t warm;     ///< rounds before those that count; a round opens the source and reads it
+    uint64_t rounds;   ///< that count
+    uint64_t events;   ///< after which a round ends; 0: at the end of the source
+    uint64_t repeat;   ///< how often all of it is asked of each event
+    uint64_t foreign;  ///< not 0: copies of the events are asked, as in the replay of a capture
+    uint64_t samples;  ///< of the memory, or of the delays
 } bench_options;
 
 /** The plugins of a run, the source that is read, and what is asked of its events. */
@@ -28,7 +30,10 @@ typedef struct {
     host_plugin extractor;
     bool has_extractor;
     host_requests requests;
+    trace_calls list; ///< all requests once, in their order: asked of each event where there is no trace
+    trace trace;
     host_source source;
+    uint64_t before; ///< events that were handed out before the source was opened
     host_tally tally;
     ss_plugin_event *copy; ///< of the event that is asked; NULL: the event itself is
 } bench_run;
@@ -41,12 +46,23 @@ void bench_end(bench_run *r);
 /** Opens the source for a round; the first one that counts makes all counts 0. */
 void bench_open(bench_run *r, const bench_options *options, uint64_t round);
 
+/** The same without a count of rounds. */
+void bench_reopen(bench_run *r, const bench_options *options);
+
+/** Closes the source. Where it was read to its end, it must have had the events of the trace. */
+void bench_close(bench_run *r, const bench_options *options);
+
 /** Whether a round has had as many events as it may. */
-static inline bool bench_is_over(const bench_options *options, const bench_run *r, uint64_t first) {
-    return options->events != 0 && r->source.count - first >= options->events;
+static inline bool bench_is_over(const bench_options *options, const bench_run *r) {
+    return options->events != 0 && r->source.count - r->before >= options->events;
 }
 
-/** Asks the whole list of an event, `repeat` times one after the other. */
+/** What is asked of the event with this number. */
+static inline trace_calls bench_calls(const bench_run *r, uint64_t number) {
+    return r->trace.path == NULL ? r->list : trace_at(&r->trace, number - r->before - 1);
+}
+
+/** Asks what is to be asked of an event, `repeat` times one after the other. */
 void bench_ask(bench_run *r, const bench_options *options, const ss_plugin_event *event, uint64_t number);
 
 /** What the plugin says of itself. */

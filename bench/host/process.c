@@ -82,8 +82,7 @@ void mode_rss(const bench_options *options) {
     uint64_t count = 0;
     host_source *source = &r.source;
     while (source->count < options->events) {
-        const uint64_t first = source->count;
-        host_open(source, options->open);
+        bench_reopen(&r, options);
         while (source->count < options->events && (event = host_next(source)) != NULL) {
             bench_ask(&r, options, event, source->count);
             if (source->count * options->samples >= (count + 1) * options->events) {
@@ -91,7 +90,7 @@ void mode_rss(const bench_options *options) {
             }
         }
         host_close(source);
-        if (source->count == first) {
+        if (source->count == r.before) {
             die("there are no events in %s", options->open);
         }
     }

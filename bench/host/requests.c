@@ -73,18 +73,27 @@ static size_t field_length(const char *text) {
     return i;
 }
 
+void host_add_request(host_requests *requests, const char *text, size_t length, host_plugin *const *plugins,
+                      size_t plugin_count) {
+    requests->items = must_alloc(requests->items, (requests->count + 1) * sizeof(host_request));
+    requests->items[requests->count++] = read_request(strndup(text, length), plugins, plugin_count);
+}
+
 host_requests host_read_requests(const char *list, host_plugin *const *plugins, size_t plugin_count) {
     host_requests requests = {0};
     while (*list != '\0') {
         const size_t length = field_length(list);
-        requests.items = must_alloc(requests.items, (requests.count + 1) * sizeof(host_request));
-        requests.items[requests.count++] = read_request(strndup(list, length), plugins, plugin_count);
+        host_add_request(&requests, list, length, plugins, plugin_count);
         list += length + (list[length] == ',');
     }
-    for (size_t i = 0; i < requests.count; i++) {
-        host_prepare(&requests.items[i]);
-    }
+    host_prepare_all(&requests);
     return requests;
+}
+
+void host_prepare_all(host_requests *requests) {
+    for (size_t i = 0; i < requests->count; i++) {
+        host_prepare(&requests->items[i]);
+    }
 }
 
 void host_free_requests(host_requests *requests) {

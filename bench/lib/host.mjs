@@ -58,6 +58,7 @@ export class HostFailure extends Error {
  * @property {string} [extractorConfig]
  * @property {string} [open]
  * @property {readonly string[]} [fields]
+ * @property {string} [trace] file with what is asked of each event, in place of `fields`
  * @property {number} [warm]
  * @property {number} [rounds]
  * @property {number} [events]
@@ -90,16 +91,18 @@ export function hostArguments(options) {
  * Starts a program of the benchmark that prints a line of JSON when it is done.
  *
  * @param {string[]} command
+ * @param {NodeJS.ProcessEnv} [environment] besides this process's own
  * @returns {{ child: import('node:child_process').ChildProcess, result: Promise<any> }} the result fails with a
  *   HostFailure when the program ends without one
  */
-export function startProgram([program = '', ...args]) {
+export function startProgram([program = '', ...args], environment = {}) {
   const folder = join(buildPaths().build, 'bench');
   mkdirSync(folder, { recursive: true });
   // Into a file, as a plugin that logs there may do so for each event, and nobody has to read along meanwhile.
   const errors = join(folder, `stderr.${process.pid}.${started++}.log`);
   const out = openSync(errors, 'w');
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', out] });
+  const env = { ...process.env, ...environment };
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', out], env });
   closeSync(out);
   let output = '';
   child.stdout?.setEncoding('utf8').on('data', (text) => (output += text));
@@ -112,8 +115,8 @@ export function startProgram([program = '', ...args]) {
         resolve(JSON.parse(output));
         return;
       }
-      const [others = '', ...own] = said.split(/bench-[a-z]+: /);
-      const reason = own.at(-1) ?? others.slice(-MAX_REASON);
+      const [others = '', ...own] = said.split(/(?:bench-[a-z]+|sinsp_host): /);
+      const reason = own.at(-1)?.slice(0, MAX_REASON) ?? others.slice(-MAX_REASON);
       reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
     });
   });

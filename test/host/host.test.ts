@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FlatRule } from '../../scripts/rules/flatten.mjs';
-import { endStarted, repositoryRoot, runHost, Scratch, sortLines, startHost } from './support.ts';
+import {
+  endStarted,
+  fixtureRule as rule,
+  repositoryRoot,
+  runHost,
+  Scratch,
+  sortLines,
+  startHost,
+} from './support.ts';
 
 const scratch = new Scratch();
 let plugin = '';
@@ -18,17 +26,6 @@ beforeAll(() => {
 });
 afterEach(endStarted);
 afterAll(() => scratch.remove());
-
-function rule(name: string, condition: string, more: Partial<FlatRule> = {}): FlatRule {
-  const fixed = {
-    priority: 'Notice',
-    source: 'fixture_source',
-    output: 'text=%fix.text',
-    tags: [],
-    enabled: true,
-  };
-  return { rule: name, desc: '', condition, ...fixed, ...more };
-}
 
 function runRules(texts: string, rules: FlatRule[], ...more: string[]) {
   return runHost(['--plugin', plugin, '--open', `end:${texts}`, '--rules', scratch.rules(rules), ...more]);

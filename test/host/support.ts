@@ -47,6 +47,18 @@ export interface HostRun {
   summary: Summary | undefined;
 }
 
+/** A rule on the events of fixture_plugin.c. */
+export function fixtureRule(name: string, condition: string, more: Partial<FlatRule> = {}): FlatRule {
+  const fixed = {
+    priority: 'Notice',
+    source: 'fixture_source',
+    output: 'text=%fix.text',
+    tags: [],
+    enabled: true,
+  };
+  return { rule: name, desc: '', condition, ...fixed, ...more };
+}
+
 /** Fails with what to do if a file that a test needs is not there. */
 export function requireFile(path: string, how: string): string {
   if (!existsSync(path)) {
