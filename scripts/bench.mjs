@@ -26,6 +26,7 @@ import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 const help = (/** @type {Measure[]} */ measures) => `usage: npm run bench -- [options]
   --against SO       a plugin to compare with, such as the official k8saudit
   --against-json SO  a second plugin for it, for the fields that it does not have, such as the official json
+  --against-rules F  the rules that those two are asked by, such as the official k8s_audit_rules.yaml
   --plugin SO        measure this one, not build/libk8saudit-ts.so
   --only NAME,…      some parts: ${measures.map(({ name }) => name).join(', ')}
   --runs N           of each thing; the median counts (default 7, quick 3)
@@ -50,6 +51,7 @@ function readArguments(args, measures) {
   const options = {
     against: text,
     'against-json': text,
+    'against-rules': text,
     plugin: text,
     only: text,
     runs: text,
@@ -75,6 +77,11 @@ function readArguments(args, measures) {
     if (values['against-json'] !== undefined && values.against === undefined) {
       throw new Error('--against-json is a second plugin for the one that --against names');
     }
+    const rules = values['against-rules'];
+    if (rules !== undefined && values.against === undefined) {
+      throw new Error('--against-rules are rules for the plugin that --against names');
+    }
+    if (rules !== undefined && !existsSync(rules)) throw new Error(`there are no rules ${rules}`);
     return { ...values, only, runs: number('runs', 1), cpu: number('cpu', 0) };
   } catch (error) {
     throw new UserError(`${error instanceof Error ? error.message : error}\n${help(measures)}`);
@@ -178,7 +185,14 @@ await runAsMain(import.meta.url, 'bench', async (args) => {
     candidates.push(await candidate(program, 'other', resolve(options.against), extractor));
   }
   const amount = effort(options.quick, options.runs);
-  const bench = new Bench({ program, candidates: withOwnLabels(candidates), effort: amount, cpu, log });
+  const bench = new Bench({
+    program,
+    candidates: withOwnLabels(candidates),
+    otherRules: options['against-rules'],
+    effort: amount,
+    cpu,
+    log,
+  });
   const header = entriesTable({
     ...machine,
     plugins: bench.candidates.map(({ label }) => label).join(', '),
@@ -187,7 +201,10 @@ await runAsMain(import.meta.url, 'bench', async (args) => {
   process.stdout.write(`\n${textTable(header)}\n\n`);
   const sections = await measureAll(bench, chosen);
   const figures = Object.assign({}, ...Object.values(sections).map((section) => section.figures));
-  const verdicts = judge(figures, bench.other !== undefined);
+  const verdicts = judge(figures, {
+    other: bench.other !== undefined,
+    rules: bench.otherRules !== undefined,
+  });
   process.stdout.write(`${textTable(verdictTable(verdicts))}\n\n${countVerdicts(verdicts)}\n\n`);
   if (bench.disturbed > 0.1) {
     const share = Math.round(bench.disturbed * 100);

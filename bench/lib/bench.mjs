@@ -69,12 +69,14 @@ export class Bench {
    * @param {string} settings.program bench/host
    * @param {Candidate[]} settings.candidates ours first, perhaps another one behind
    * @param {Effort} settings.effort
+   * @param {string} [settings.otherRules] rules file that the other candidate is asked by
    * @param {number} settings.cpu the processor that all runs have for themselves
    * @param {(message: string) => void} settings.log
    */
-  constructor({ program, candidates, effort, cpu, log }) {
+  constructor({ program, candidates, otherRules, effort, cpu, log }) {
     this.program = program;
     this.candidates = candidates;
+    this.otherRules = otherRules;
     this.effort = effort;
     this.cpu = cpu;
     this.log = log;

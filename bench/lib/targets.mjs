@@ -11,11 +11,16 @@ import { factor, rate, round, size, time } from './format.mjs';
  * @property {number} bound
  * @property {(value: number) => string} format
  * @property {string} measure that brings the figure
- * @property {boolean} [needsOther] there is none without a plugin to compare with
+ * @property {'other' | 'rules'} [needs] there is none without a plugin to compare with, or without its rules
  */
 
 /** Three ratios of growth, of which 1 is in proportion: a tenth is left to noise. */
 const LINEAR = 1.1;
+
+const MISSING = {
+  other: '--against names the plugin to compare with',
+  rules: '--against-rules names the rules of the plugin that --against names',
+};
 
 /** @type {Target[]} */
 export const targets = [
@@ -26,7 +31,7 @@ export const targets = [
     bound: 10,
     format: factor,
     measure: 'sourcing',
-    needsOther: true,
+    needs: 'other',
   },
   {
     what: 'inline, 15 fields, one call each, mixed events, against the other plugin',
@@ -35,7 +40,7 @@ export const targets = [
     bound: 15,
     format: factor,
     measure: 'inline',
-    needsOther: true,
+    needs: 'other',
   },
   {
     what: 'one more field of a scanned event, against the other plugin',
@@ -44,7 +49,7 @@ export const targets = [
     bound: 15,
     format: factor,
     measure: 'extraction',
-    needsOther: true,
+    needs: 'other',
   },
   {
     what: 'one more field of a scanned event',
@@ -140,13 +145,40 @@ export const targets = [
     measure: 'growth',
   },
   {
-    what: "the fields that the official rules ask, as a replay of libsinsp's calls, against the other plugins",
+    what: "the fields that the other's rules ask, as a replay of libsinsp's calls, inline, against the other plugins",
     figure: 'replay.ratio',
     side: 'at least',
     bound: 15,
     format: factor,
     measure: 'replay',
-    needsOther: true,
+    needs: 'rules',
+  },
+  {
+    what: 'the fields that our rules ask, the same way, against the other plugins with their rules',
+    figure: 'replay.own.ratio',
+    side: 'at least',
+    bound: 15,
+    format: factor,
+    measure: 'replay',
+    needs: 'rules',
+  },
+  {
+    what: "events a second of whole libsinsp with the other's rules, against the other plugins",
+    figure: 'whole.ratio',
+    side: 'at least',
+    bound: 2.5,
+    format: factor,
+    measure: 'whole',
+    needs: 'rules',
+  },
+  {
+    what: 'events a second of whole libsinsp with our rules, against the other plugins with their rules',
+    figure: 'whole.own.ratio',
+    side: 'at least',
+    bound: 2.5,
+    format: factor,
+    measure: 'whole',
+    needs: 'rules',
   },
 ];
 
@@ -163,15 +195,15 @@ export const targets = [
  * Holds figures against what has to be reached.
  *
  * @param {Record<string, number>} figures
- * @param {boolean} hasOther whether there was a plugin to compare with
+ * @param {{ other: boolean, rules: boolean }} given whether there was a plugin to compare with, and its rules
  * @returns {Verdict[]}
  */
-export function judge(figures, hasOther) {
-  return targets.map(({ what, figure, side, bound, format, measure, needsOther }) => {
+export function judge(figures, given) {
+  return targets.map(({ what, figure, side, bound, format, measure, needs }) => {
     const target = `${side} ${round(format(bound))}`;
     const value = figures[figure];
     if (value === undefined) {
-      const why = needsOther && !hasOther ? '--against names the plugin to compare with' : `part ${measure}`;
+      const why = needs !== undefined && !given[needs] ? MISSING[needs] : `part ${measure}`;
       return { what, target, figure: '–', result: 'not measured', why };
     }
     const isReached = side === 'at least' ? value >= bound : value <= bound;

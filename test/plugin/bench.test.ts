@@ -2,7 +2,7 @@
 // bench/host, the program that measures: what it counts, and what it says when something is wrong. How fast things
 // are is no test's business.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -307,11 +307,37 @@ describe('npm run bench', () => {
     expect(report.sections.load.raw[1].results).toHaveLength(1);
   });
 
+  test('replays what rules ask, and runs them in whole libsinsp', () => {
+    const rules = join(folder, 'rules.yaml');
+    const one = 'rule: R, desc: d, output: "%ka.uri", priority: info, source: k8s_audit';
+    writeFileSync(rules, `- {${one}, condition: ka.verb = create and ka.target.resource = pods}\n`);
+    const json = join(folder, 'replay.json');
+    const plugins = ['--plugin', pluginFile(), '--against', pluginFile('drop-in'), '--against-rules', rules];
+    const few = ['--quick', '--runs', '1', '--only', 'replay,whole', '--json', json];
+    const { status, stdout, stderr } = run(...plugins, ...few);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/mixed, drop-in and other: (\d+) of \1 requests have the same values/);
+    const { sections, verdicts } = JSON.parse(readFileSync(json, 'utf8'));
+    const { figures } = sections.replay;
+    expect(figures['replay.calls']).toBe(figures['replay.other.calls']);
+    expect(figures['replay.calls']).toBeLessThan(figures['replay.own.calls']);
+    const alerts = sections.whole.raw.mixed.outcomes.map(
+      ({ results }: { results: { alerts: number }[] }) => results[0]?.alerts,
+    );
+    expect(new Set(alerts.slice(1)).size).toBe(1);
+    expect(alerts[1]).toBeGreaterThan(0);
+    const measured = verdicts.filter(({ result }: { result: string }) => result !== 'not measured');
+    expect(measured).toHaveLength(4);
+  });
+
   test('says what it cannot do', () => {
     const cases: [string[], string][] = [
       [['--only', 'nothing'], "there is no part 'nothing'"],
       [['--runs', '0'], '--runs wants a whole number from 1 on'],
       [['--against-json', fixture], '--against-json is a second plugin'],
+      [['--against-rules', attack], '--against-rules are rules for the plugin that --against names'],
+      [['--against', pluginFile(), '--against-rules', '/nothing.yaml'], 'there are no rules /nothing.yaml'],
       [['--nothing'], "Unknown option '--nothing'"],
       [['--plugin', '/nothing.so'], 'there is no plugin /nothing.so'],
       [['--plugin', pluginFile(), '--against', attack], 'invalid ELF header'],
