@@ -92,9 +92,11 @@ void host_prepare(host_request *request);
  */
 host_requests host_read_requests(const char *list, host_plugin *const *plugins, size_t plugin_count);
 
-/** Adds one of them. @param text `length` bytes long */
+/** Adds one of them, which is not prepared: the others may move. @param text `length` bytes long */
 void host_add_request(host_requests *requests, const char *text, size_t length, host_plugin *const *plugins,
                       size_t plugin_count);
+
+void host_prepare_all(host_requests *requests);
 
 void host_free_requests(host_requests *requests);
 

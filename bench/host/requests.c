@@ -86,10 +86,14 @@ host_requests host_read_requests(const char *list, host_plugin *const *plugins, 
         host_add_request(&requests, list, length, plugins, plugin_count);
         list += length + (list[length] == ',');
     }
-    for (size_t i = 0; i < requests.count; i++) {
-        host_prepare(&requests.items[i]);
-    }
+    host_prepare_all(&requests);
     return requests;
+}
+
+void host_prepare_all(host_requests *requests) {
+    for (size_t i = 0; i < requests->count; i++) {
+        host_prepare(&requests->items[i]);
+    }
 }
 
 void host_free_requests(host_requests *requests) {

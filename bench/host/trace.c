@@ -157,6 +157,7 @@ void trace_read(trace *t, const char *path, host_plugin *const *plugins, size_t 
     if (!r.has_ended) {
         die("the trace %s ends early, behind line %" PRIu64 ": record it again", path, r.line_number);
     }
+    host_prepare_all(requests);
 }
 
 trace_calls trace_at(const trace *t, uint64_t event) {

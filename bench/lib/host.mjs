@@ -116,7 +116,7 @@ export function startProgram([program = '', ...args], environment = {}) {
         return;
       }
       const [others = '', ...own] = said.split(/(?:bench-[a-z]+|sinsp_host): /);
-      const reason = own.at(-1) ?? others.slice(-MAX_REASON);
+      const reason = own.at(-1)?.slice(0, MAX_REASON) ?? others.slice(-MAX_REASON);
       reject(new HostFailure(signal === null ? reason : `it was ended by ${signal}: ${reason}`));
     });
   });

@@ -94,13 +94,16 @@ function pinned(cpu) {
  */
 export async function runRules(host, { plugin, extractor, rules, open, cpu }, environment = {}) {
   const second = extractor === undefined ? [] : ['--extractor', extractor];
-  const command = [
-    ...pinned(cpu),
-    ...sysrootCommand(host),
-    ...['--plugin', plugin, ...second, '--open', open, '--rules', rules],
-    ...['--first', '--quiet', '--log-level', 'error'],
-  ];
-  return (await startProgram(command, environment).result).summary;
+  const { summary } = await startProgram(
+    [
+      ...pinned(cpu),
+      ...sysrootCommand(host),
+      ...['--plugin', plugin, ...second, '--open', open, '--rules', rules],
+      ...['--first', '--quiet', '--log-level', 'error'],
+    ],
+    environment,
+  ).result;
+  return summary;
 }
 
 /**

@@ -136,14 +136,14 @@ describe('our rules on the sample log', () => {
     const { calls } = summarizeTrace(readFileSync(trace, 'utf8'));
     const inline = await ours('inline');
     expect(inline).toMatchObject({ events: ATTACK_EVENTS, calls, failures: 0 });
-    const { values, valueBytes } = inline;
+    const { values, mark } = inline;
     expect(values).toBeGreaterThan(0);
     const extraction = await ours('extraction', { warm: 1, rounds: 3 });
-    expect(extraction).toMatchObject({ calls: 3 * calls, values: 3 * values, valueBytes: 3 * valueBytes });
+    expect(extraction).toMatchObject({ calls: 3 * calls, values: 3 * values, mark: 3 * mark });
     const { fields } = await ours('values');
     const sum = (of: string) =>
       fields.reduce((all: number, field: Record<string, number>) => all + field[of], 0);
-    expect([sum('calls'), sum('values'), sum('valueBytes')]).toEqual([calls, values, valueBytes]);
+    expect([sum('calls'), sum('values'), sum('mark')]).toEqual([calls, values, mark]);
     expect(await ours('rss', { events: 2 * ATTACK_EVENTS })).toMatchObject({ calls: 2 * calls });
   });
 
