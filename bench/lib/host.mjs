@@ -88,7 +88,7 @@ export function hostArguments(options) {
 }
 
 /**
- * Starts a program of the benchmark, or the libsinsp host, whose last line is JSON.
+ * Starts a program of the benchmark that prints a line of JSON when it is done.
  *
  * @param {string[]} command
  * @param {NodeJS.ProcessEnv} [environment] besides this process's own
@@ -112,7 +112,7 @@ export function startProgram([program = '', ...args], environment = {}) {
       const said = readFileSync(errors, 'utf8').trimEnd();
       rmSync(errors);
       if (code === 0) {
-        resolve(JSON.parse(output.trimEnd().split('\n').at(-1) ?? ''));
+        resolve(JSON.parse(output));
         return;
       }
       const [others = '', ...own] = said.split(/(?:bench-[a-z]+|sinsp_host): /);
