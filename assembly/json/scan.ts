@@ -72,6 +72,7 @@ const IN_OBJECT: u32 = 1;
  * @returns the address behind the value, or 0: see scanError, scanErrorAt. The tape is then as before.
  */
 export function scan(text: usize, from: usize, end: usize, tape: Tape, index: Index): usize {
+  const origin = pair(u32(text), u32(text)); // taken off a pair of addresses, it makes them offsets
   const maxTop = tape.top + MAX_NODES * NODE_SIZE;
   let nodes = tape.address;
   let top = tape.top;
@@ -79,19 +80,19 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
   let open = NONE; // the innermost open container: tape offset and IN_OBJECT
   let depth = 0;
   let at = from;
+  let ends: u64 = 0; // what Specials say from `at` on; 0: nothing
   Specials.forget();
 
   while (true) {
     // A member or element begins; of a member, `at` is behind the quote of its key.
     let key: u64 = 0; // keyStart and keyEnd
     let flags: u64 = 0;
-    let ends: u64 = 0; // Specials from `at` on, if the key's tell something of them
     let byte: u32; // the value's first; `at` is behind it from then on
     if (open & IN_OBJECT) {
-      ends = Specials.from(at, end);
+      if (ends == 0) ends = Specials.from(at, end);
       const length = Specials.first(ends);
       let close = at + length;
-      const start = u32(at - text);
+      const start = at;
       const found = load<u32>(close);
       if ((found & 0xffff) == 0x3a22 && close < end) {
         // `":` and the value.
@@ -108,7 +109,7 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
         at += 2;
         ends = 0;
       }
-      key = pair(start, u32(close - text));
+      key = pair(u32(start), u32(close)) - origin;
     } else {
       byte = load<u8>(at);
       at++;
@@ -130,17 +131,19 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
 
     if (byte == 0x22) {
       if (ends == 0) ends = Specials.from(at, end);
-      let close = at + Specials.first(ends);
+      const length = Specials.first(ends);
+      let close = at + length;
       const found = load<u32>(close);
       if ((found & 0xff) != 0x22 || close >= end) {
         close = longStringEnd(close, end);
         if (close == 0) return 0;
         flags |= sawEscape ? ESCAPED : 0;
       }
-      writeNode(node, key, pair(u32(at - text), u32(close - text)), flags | STRING);
+      writeNode(node, key, pair(u32(at), u32(close)) - origin, flags | STRING);
       if ((found & 0xffffff) == 0x222c22 && open != NONE) {
         // `","`: the next one is a string, or a member.
         at = close + (2 + (open & IN_OBJECT));
+        ends >>= length + 3;
         continue;
       }
       at = close + 1;
@@ -161,13 +164,16 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
         if (byte <= 0x20) {
           at = skipSpace(at);
           byte = load<u8>(at);
+          ends = 0;
         }
         if (byte == 0x22) {
           at += open & IN_OBJECT;
+          ends >>= 1;
           continue;
         }
         if (byte != closing(open)) {
           if (open & IN_OBJECT) return refuse(ScanError.UnexpectedByte, at, end);
+          ends = 0;
           continue;
         }
         // An empty container: the loop below closes it.
@@ -180,6 +186,7 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
     }
 
     // A value has ended: close what closes here, then go to the next one.
+    ends = 0;
     while (true) {
       if (open == NONE) {
         if (at > end) return refuse(ScanError.UnexpectedEnd, end, end);

@@ -2,7 +2,8 @@
 // Where strings may end: a quote does, a backslash and a control character are to be looked at. The scanner has them
 // noted ahead of itself as bits, 64 bytes a turn. To look for the end of each string in the text takes twice as long,
 // however few instructions it needs: where the next string begins is known only when this one has ended, so the
-// processor can do nothing meanwhile. Among bits it is found in half the steps, those of a key and its value at once.
+// processor can do nothing meanwhile. Among bits it is found in half the steps, and one load of them often tells the ends
+// of two or three strings.
 
 /** Bytes that are looked at ahead. */
 const AHEAD: u32 = 512;
