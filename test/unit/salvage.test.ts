@@ -184,7 +184,7 @@ describe('random events, cut at every byte', () => {
         expectPrefix(payloads[0], whole.toString());
       }
     }
-  }, 120_000);
+  }, 300_000);
 });
 
 /** The JSON of an object with `count` small members, and `more` behind them. */
