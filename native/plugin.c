@@ -390,7 +390,7 @@ static void run_extract(void *context) {
     }
     u64 answer = w2c_k8saudit_extract(wasm, field->field_id, index, length);
     if (answer != 0)
-        host_bytes(&plugin->runtime.host, (u32)answer, (u32)(answer >> 32) * 16);
+        host_bytes(&plugin->runtime.host, (u32)answer - 8 * (u32)(answer >> 32), 16 * (u32)(answer >> 32));
     question->call.result = answer;
 }
 
@@ -456,8 +456,8 @@ static void fill_offsets(struct plugin *plugin, const ss_plugin_field_extract_in
     plugin->offset_lengths[first] = 0;
     if (count > 0) {
         const uint8_t *at = runtime_native(&plugin->runtime, (u32)values);
-        memcpy(plugin->offset_starts + first, at + 8ul * count, wanted * sizeof(uint32_t));
-        memcpy(plugin->offset_lengths + first, at + 12ul * count, wanted * sizeof(uint32_t));
+        memcpy(plugin->offset_starts + first, at - 8ul * count, wanted * sizeof(uint32_t));
+        memcpy(plugin->offset_lengths + first, at - 4ul * count, wanted * sizeof(uint32_t));
     }
     input->value_offsets->start = plugin->offset_starts;
     input->value_offsets->length = plugin->offset_lengths;
@@ -474,6 +474,7 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
         uint64_t values = is_kept(plugin, event, field) ? plugin->answers[field->field_id].answer
                                                         : extract_field(plugin, event, field);
         field->res_len = values >> 32;
+        // Whatever the type is: the WASM lays values out as Falco reads them.
         if (values != 0)
             field->res.str = (const char **)runtime_native(&plugin->runtime, (u32)values);
         if (input->value_offsets != NULL)

@@ -91,8 +91,11 @@ function describeFields(fields) {
 
 The ${fields.length} fields of the event source \`k8s_audit\`.
 
-- Every value is a string: \`ka.response.code = 403\` and \`ka.response.code startswith 4\` both work. An object or array
-  is given as compact JSON.
+- Nearly every value is a string, as in the official plugin: \`ka.response.code = 403\` and
+  \`ka.response.code startswith 4\` both work. An object or array is given as compact JSON.
+- The other types: **uint64** compares as a number (\`ka.response.status_code >= 400\`), **bool** with \`= true\` or
+  \`= false\`, **ipaddr** with addresses, and **reltime** and **abstime** count nanoseconds
+  (\`ka.latency > 1000000000\`), the latter since 1970; outputs show the number.
 - A value that is missing or \`null\` is no value: \`ka.target.name exists\` is then false. No request or response body is
   in an event that the audit policy logs at level \`Metadata\`.
 - A **list** has any number of values. libsinsp compares lists with \`in\` (all of its values are in the set),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field: name, where its value stands, what it means. plugin_get_fields, docs/fields.md, the dispatch
 // and the tests come from this table. To add a field, add a row.
-import { Argument, Field, anywhere, keyed, list, listOf, shown, single, text } from './field';
+import { readAddresses, readAnyPublic } from './address';
+import { Argument, Field, Type, anywhere, keyed, list, listOf, shown, single, text, typed } from './field';
+import { readLatency, readNumber, readTime } from './numbers';
 import {
   readAnyPrivileged,
   readEffectiveGroup,
@@ -279,9 +281,52 @@ const pod: Field[] = [
   listOf('ka.req.pod.volumes.volume_type', SPEC + 'volumes[i]', readVolumeTypes, 'Types of the volumes'),
 ];
 
+reads('requestReceivedTimestamp');
+const TYPE_NAMES = ['string', 'uint64', 'reltime', 'abstime', 'bool', 'ipaddr'];
+
+const typedFields: Field[] = [
+  typed(
+    Type.Number,
+    single(
+      'ka.response.status_code',
+      'responseStatus.code',
+      readNumber,
+      'HTTP status of the response, as a number',
+    ),
+  ),
+  typed(Type.Time, single('ka.timestamp', 'stageTimestamp', readTime, 'When the stage was reached')),
+  typed(
+    Type.Duration,
+    single('ka.latency', 'stageTimestamp', readLatency, 'Time from the arrival of the request to the stage'),
+  ),
+  typed(
+    Type.Address,
+    listOf('ka.source.ip', 'sourceIPs[]', readAddresses, 'The same as ka.sourceips, as addresses'),
+  ),
+  typed(
+    Type.Flag,
+    single(
+      'ka.source.is_public',
+      'sourceIPs[]',
+      readAnyPublic,
+      'Whether one of ka.sourceips is an address of the internet, not of a private network',
+    ),
+  ),
+  typed(
+    Type.Number,
+    single(
+      'ka.req.token.expiration',
+      SPEC + 'expirationSeconds',
+      readNumber,
+      'Seconds for which a requested token shall be valid',
+    ),
+  ),
+];
+
 /** All fields; a field's id is its place here. */
 export const fields: StaticArray<Field> = StaticArray.fromArray(
   event
+    .concat(typedFields)
     .concat(binding)
     .concat(objects)
     .concat(pod)
@@ -295,7 +340,7 @@ export function fieldsJson(): string {
   const rows: string[] = [];
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i];
-    let row = '{"type": "string", "name": ' + quoted(field.name);
+    let row = '{"type": "' + TYPE_NAMES[field.type] + '", "name": ' + quoted(field.name);
     if (field.isList) row += ', "isList": true';
     if (field.argument == Argument.Index) row += ', "arg": {"isIndex": true}';
     if (field.inOutput) row += ', "addOutput": true';

@@ -13,6 +13,21 @@ export const enum Argument {
   Key = 2,
 }
 
+/** Falco's type of a field's values; what a reader adds them with. */
+export const enum Type {
+  /** addNode, addCopy, addWritten */
+  Text = 0,
+  /** addNumber; so are the next two, in nanoseconds. */
+  Number = 1,
+  Duration = 2,
+  /** Since the Unix epoch. */
+  Time = 3,
+  /** addFlag; never a list. */
+  Flag = 4,
+  /** addAddress */
+  Address = 5,
+}
+
 /** What a reader is asked: the event, where it came from, and the argument in the brackets. */
 export class Question {
   /** NO_INDEX when there is none. */
@@ -28,6 +43,7 @@ export class Question {
 export type Reader = (field: Field, question: Question) => void;
 
 export class Field {
+  type: Type = Type.Text;
   /** Whether Falco shows the field with every alert. */
   inOutput: bool = false;
   /** Whether the field has no value where nothing stands at its path. */
@@ -51,6 +67,12 @@ export class Field {
 /** The same field, shown with every alert. */
 export function shown(field: Field): Field {
   field.inOutput = true;
+  return field;
+}
+
+/** The same field, with values that are no text. */
+export function typed(type: Type, field: Field): Field {
+  field.type = type;
   return field;
 }
 

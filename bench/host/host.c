@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include "die.h"
+#include "values.h"
 
 #include <string.h>
 #include <time.h>
@@ -253,35 +254,6 @@ static inline bool extract(host_request *request, const ss_plugin_event_input *e
     }
     tally->values += request->field.res_len;
     return true;
-}
-
-/** Where a value begins. */
-static inline const void *value_at(const ss_plugin_extract_field *field, uint64_t i) {
-    switch (field->ftype) {
-    case FTYPE_STRING:
-        return field->res.str[i];
-    case FTYPE_IPADDR:
-    case FTYPE_IPNET:
-        return field->res.buf[i].ptr;
-    case FTYPE_BOOL:
-        return &field->res.boolean[i];
-    default:
-        return &field->res.u64[i];
-    }
-}
-
-static size_t value_length(const ss_plugin_extract_field *field, uint64_t i) {
-    switch (field->ftype) {
-    case FTYPE_STRING:
-        return strlen(field->res.str[i]);
-    case FTYPE_IPADDR:
-    case FTYPE_IPNET:
-        return field->res.buf[i].len;
-    case FTYPE_BOOL:
-        return sizeof(ss_plugin_bool);
-    default:
-        return sizeof(uint64_t);
-    }
 }
 
 void host_ask(host_request *request, const ss_plugin_event_input *event, host_tally *tally) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // The fields that are asked. The official plugin k8saudit has all of them, under the same names.
+import { OFFICIAL_FIELDS } from './official-fields.mjs';
 
 /** The one that is asked when one is asked. */
 export const ONE = ['ka.verb'];
@@ -64,19 +65,16 @@ const ARGUMENTS = {
   'ka.req.volume.hostpath': '/etc',
 };
 
-/** Fields that the official plugin does not have. */
-const OWN = new Set(['ka.value', 'ka.truncated']);
-
 /** Those that look into the bodies come first: with more fields, only more fields are asked. */
 const FIRST = ['ka.req.pod.containers.image', 'ka.resp.name'];
 
 /**
  * All fields that both plugins have, in the order in which their number grows.
  *
- * @param {readonly { name: string }[]} catalogue of our plugin
  * @returns {string[]} with an argument where one is needed
  */
-export function allFields(catalogue) {
-  const names = catalogue.map(({ name }) => name).filter((name) => !OWN.has(name) && !FIRST.includes(name));
-  return [...FIRST, ...names].map((name) => (name in ARGUMENTS ? `${name}[${ARGUMENTS[name]}]` : name));
+export function allFields() {
+  const names = OFFICIAL_FIELDS.map((field) => field.replace(/[*[].*/, ''));
+  const rest = names.filter((name) => !FIRST.includes(name));
+  return [...FIRST, ...rest].map((name) => (name in ARGUMENTS ? `${name}[${ARGUMENTS[name]}]` : name));
 }

@@ -3,6 +3,7 @@
 // writes to an event's memory, calls from two threads, and leaves SIGPIPE at its default. Ends with status 0
 // and says on stdout what it saw; a broken promise ends it with status 1 and a sentence on stderr.
 #include "plugin.h"
+#include "values.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -57,6 +58,7 @@ static ss_instance_t *open_source(const char *params) {
 
 struct field {
     uint32_t id;
+    uint32_t type;
     bool is_list;
     bool has_argument;
     char name[96];
@@ -67,12 +69,13 @@ struct field {
 static struct field fields[MAX_FIELDS];
 static uint32_t field_count;
 
-static void add_field(uint32_t id, bool is_list, const char *name, const char *key) {
+static void add_field(uint32_t id, const field_info *info, const char *key) {
     if (field_count == MAX_FIELDS)
         fail("too many fields");
     struct field *field = &fields[field_count++];
-    *field = (struct field){.id = id, .is_list = is_list, .has_argument = key != NULL, .index = UINT64_MAX};
-    snprintf(field->name, sizeof(field->name), "%s", name);
+    *field = (struct field){.id = id, .type = info->type, .is_list = info->is_list, .index = UINT64_MAX};
+    field->has_argument = key != NULL;
+    snprintf(field->name, sizeof(field->name), "%s", info->name);
     snprintf(field->key, sizeof(field->key), "%s", key != NULL ? key : "");
 }
 
@@ -80,7 +83,7 @@ static void add_field(uint32_t id, bool is_list, const char *name, const char *k
 static void read_fields(const char *key) {
     field_list list = plugin_read_fields(&api);
     for (uint32_t id = 0; id < list.count; id++)
-        add_field(id, list.items[id].is_list, list.items[id].name, list.items[id].key_arg ? key : NULL);
+        add_field(id, &list.items[id], list.items[id].key_arg ? key : NULL);
     field_list_free(&list);
     if (field_count < 100)
         fail("only %u fields", field_count);
@@ -100,7 +103,7 @@ static void ask(const struct field *field, ss_plugin_extract_field *request) {
         .arg_key = field->has_argument ? field->key : NULL,
         .arg_index = field->index,
         .arg_present = field->has_argument,
-        .ftype = FTYPE_STRING,
+        .ftype = field->type,
         .flist = field->is_list,
         .res_len = UINT64_MAX,
     };
@@ -122,29 +125,37 @@ static void extract(const ss_plugin_event *event, uint64_t number, ss_plugin_ext
 // A pointer that the plugin gave out, and what it pointed to then.
 struct held {
     const char *field;
-    const char *pointer;
-    char *text;
+    const void *pointer;
+    size_t length;
+    void *copy;
 };
 
 static struct held held[MAX_HELD];
 static uint32_t held_count;
 
 static void hold(const ss_plugin_extract_field *answer) {
-    for (uint64_t i = 0; i < answer->res_len && held_count < MAX_HELD; i++)
-        held[held_count++] = (struct held){answer->field, answer->res.str[i], strdup(answer->res.str[i])};
+    for (uint64_t i = 0; i < answer->res_len && held_count < MAX_HELD; i++) {
+        const size_t end = answer->ftype == FTYPE_STRING;
+        struct held value = {answer->field, value_at(answer, i), value_length(answer, i) + end, NULL};
+        value.copy = malloc(value.length);
+        if (value.copy == NULL)
+            fail("not enough memory to hold a value of %s", value.field);
+        memcpy(value.copy, value.pointer, value.length);
+        held[held_count++] = value;
+    }
 }
 
 // libsinsp keeps the pointers of one event's values across calls: its extraction cache copies nothing.
 static void check_held(const char *when) {
     for (uint32_t i = 0; i < held_count; i++)
-        if (strcmp(held[i].pointer, held[i].text) != 0)
-            fail("%s: a value of %s has changed from '%.60s' to '%.60s'", when, held[i].field, held[i].text,
-                 held[i].pointer);
+        if (memcmp(held[i].pointer, held[i].copy, held[i].length) != 0)
+            fail("%s: a value of %s has changed from '%.60s' to '%.60s'", when, held[i].field,
+                 (const char *)held[i].copy, (const char *)held[i].pointer);
 }
 
 static void release_held(void) {
     for (uint32_t i = 0; i < held_count; i++)
-        free(held[i].text);
+        free(held[i].copy);
     held_count = 0;
 }
 

@@ -33,7 +33,9 @@ export interface Event {
   payload: string;
 }
 
-export type Value = string | string[] | null;
+/** A typed value as its number, truth value, or address in hexadecimal digits. */
+export type Scalar = string | bigint | boolean;
+export type Value = Scalar | Scalar[] | null;
 
 /** One instance of the plugin. */
 export class Wasm {
@@ -146,14 +148,23 @@ export class Wasm {
     const at = Number(packed & 0xffff_ffffn);
     if (count === 0) return { value: null, offsets: [] };
     const view = new DataView(this.host.memory.buffer);
-    const values = Array.from({ length: count }, (_, i) =>
-      this.cString(Number(view.getBigUint64(at + i * 8, true))),
-    );
+    const values = Array.from({ length: count }, (_, i) => this.scalar(field.type, view, at, i));
     const offsets = Array.from({ length: count }, (_, i) => ({
-      start: view.getUint32(at + count * 8 + i * 4, true),
-      length: view.getUint32(at + count * 12 + i * 4, true),
+      start: view.getUint32(at - count * 8 + i * 4, true),
+      length: view.getUint32(at - count * 4 + i * 4, true),
     }));
     return { value: field.isList ? values : values[0], offsets };
+  }
+
+  /** Value `i` of an answer at `at`: see assembly/fields/values.ts. */
+  private scalar(type: string, view: DataView, at: number, i: number): Scalar {
+    if (type === 'bool') return view.getUint32(at + i * 4, true) !== 0;
+    if (type === 'ipaddr') {
+      const from = Number(view.getBigUint64(at + i * 16 + 8, true));
+      return this.buffer().toString('hex', from, from + view.getUint32(at + i * 16, true));
+    }
+    const word = view.getBigUint64(at + i * 8, true);
+    return type === 'string' ? this.cString(Number(word)) : word;
   }
 
   summary(): string {

@@ -166,7 +166,9 @@ describe('the fields', () => {
   });
 
   test('are the hundred of the official plugin, with an argument where it must be', () => {
-    const all = allFields(catalogue);
+    const all = allFields();
+    const names = catalogue.map(({ name }) => name);
+    for (const field of all) expect(names).toContain(field.replace(/\[.*/, ''));
     expect(new Set(all).size).toBe(100);
     expect(all.filter((field) => field.includes('['))).toHaveLength(3);
   });

@@ -273,7 +273,8 @@ describe('offsets', () => {
   test('each value of each field is found again where it is said to stand, or has no place', () => {
     const { wasm, event } = own(POD);
     let count = 0;
-    for (const { name, arg } of wasm.fields) {
+    for (const { name, type, arg } of wasm.fields) {
+      if (type !== 'string') continue;
       const request = arg?.isKey ? `${name}[a]` : name;
       const values = [wasm.extract(request) ?? []].flat();
       located(wasm, event, request).forEach((text, i) => {

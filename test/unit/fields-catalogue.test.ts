@@ -1,37 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of fields: the names, types and arguments of the official plugin and our own, and a value for each of them.
 import { describe, expect, test } from 'vitest';
+import { OFFICIAL_FIELDS, words } from '../../bench/lib/official-fields.mjs';
 import { ask, catalogue } from '../support/ask';
 import { auditEvent } from '../support/events';
 
-// Single values; with [k] the argument is a key, with * the field is a list, with *[i] it takes an index.
-const EVENT = `auditid stage auth.decision auth.reason auth.openshift.decision auth.openshift.username
-  validations.admission.policy.failure security.pod.violations user.name user.groups* impuser.name verb uri uri.param[k]
-  target.name target.namespace target.resource target.subresource target.pod.name useragent sourceips*[i] cluster.name
-  resp.name response.code response.reason`;
-const OBJECTS = `req.binding.subjects* req.binding.subjects.user_names* req.binding.subjects.serviceaccount_names*
-  req.binding.subjects.serviceaccount_ns_names* req.binding.subjects.group_names* req.binding.role
-  req.binding.subject.has_name[k] req.configmap.name req.configmap.obj req.role.rules* req.role.rules.apiGroups*[i]
-  req.role.rules.nonResourceURLs*[i] req.role.rules.verbs*[i] req.role.rules.resources*[i] req.service.type
-  req.service.ports*[i] req.container.image req.container.image.repository req.container.host_network
-  req.container.privileged req.pod.host_ipc req.pod.host_network req.pod.host_pid req.pod.run_as_user req.pod.run_as_group
-  req.pod.fs_group req.pod.supplemental_groups* req.pod.volumes.hostpath*[i] req.volume.hostpath[k]
-  req.pod.volumes.flexvolume_driver*[i] req.pod.volumes.volume_type*[i]`;
-const CONTAINER = `name image image.repository command args privileged allow_privilege_escalation read_only_fs run_as_user
-  run_as_group eff_run_as_user eff_run_as_group proc_mount add_capabilities`;
-
-const words = (text: string): string[] => text.split(/\s+/);
-const EXPECTED = [
-  ...words(EVENT),
-  ...words(OBJECTS),
-  ...['containers', 'initContainers', 'ephemeralContainers'].flatMap((kind) =>
-    [...words(CONTAINER), ...(kind === 'ephemeralContainers' ? [] : ['host_port'])].map(
-      (name) => `req.pod.${kind}.${name}*[i]`,
-    ),
-  ),
-].map((name) => `ka.${name}`);
 /** Fields that the official plugin does not have. */
 const OWN = ['ka.value[k]', 'ka.truncated'];
+/** Those that are no strings. */
+const TYPED: Record<string, string> = {
+  'ka.timestamp': 'abstime',
+  'ka.latency': 'reltime',
+  'ka.source.ip*': 'ipaddr',
+  'ka.source.is_public': 'bool',
+  'ka.response.status_code': 'uint64',
+  'ka.req.token.expiration': 'uint64',
+};
 /** What Falco shows with every alert. */
 const SHOWN = `auditid user.name verb target.resource target.namespace target.name response.code truncated`;
 
@@ -41,13 +25,19 @@ describe('the catalogue', () => {
       const argument = arg?.isKey ? '[k]' : arg?.isIndex ? '[i]' : '';
       return name + (isList ? '*' : '') + argument;
     });
-    expect(EXPECTED).toHaveLength(100);
-    expect(all.toSorted()).toEqual([...EXPECTED, ...OWN].toSorted());
+    expect(OFFICIAL_FIELDS).toHaveLength(100);
+    expect(all.toSorted()).toEqual([...OFFICIAL_FIELDS, ...OWN, ...Object.keys(TYPED)].toSorted());
   });
 
-  test('types: all are strings; a key must be given, an index may be', () => {
-    for (const { name, type, arg } of catalogue()) {
-      expect(type, name).toBe('string');
+  test('types: all are strings but a few of our own, and no list is of truth values', () => {
+    for (const { name, type, isList } of catalogue()) {
+      expect(type, name).toBe(TYPED[name + (isList ? '*' : '')] ?? 'string');
+      expect(type === 'bool' && isList, name).toBeFalsy();
+    }
+  });
+
+  test('a key must be given, an index may be', () => {
+    for (const { name, arg } of catalogue()) {
       expect([undefined, { isIndex: true }, { isRequired: true, isKey: true }], name).toContainEqual(arg);
     }
   });
@@ -104,6 +94,8 @@ describe('every field has a value', () => {
     userAgent: 'kubectl',
     sourceIPs: ['10.0.0.1'],
     responseStatus: { code: 201, reason: 'Created' },
+    requestReceivedTimestamp: '2025-03-18T09:42:11.478281Z',
+    stageTimestamp: '2025-03-18T09:42:11.488789Z',
     responseObject: { metadata: { name: 'web-1' } },
     requestObject: {
       subjects: [
@@ -116,6 +108,7 @@ describe('every field has a value', () => {
       rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'], nonResourceURLs: ['/x'] }],
       spec: {
         type: 'NodePort',
+        expirationSeconds: 3600,
         ports: [{ port: 80 }],
         hostIPC: true,
         hostNetwork: true,
@@ -150,7 +143,7 @@ describe('every field has a value', () => {
     const found = catalogue().filter(
       ({ name, arg }) =>
         ask(
-          { stage: undefined, verb: undefined, requestURI: undefined },
+          { stage: undefined, verb: undefined, requestURI: undefined, stageTimestamp: undefined },
           arg?.isKey ? `${name}[k]` : name,
         ) !== null,
     );

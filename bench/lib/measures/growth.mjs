@@ -100,7 +100,7 @@ export const measure = {
       [],
     );
 
-    const all = allFields(bench.ours.fields);
+    const all = allFields();
     const pods = bench.data(workload('pods'));
     const byFields = await series(
       bench,

@@ -9,7 +9,7 @@ export const measure = {
   name: 'values',
   order: 5,
   async run(bench) {
-    const fields = allFields(bench.ours.fields);
+    const fields = allFields();
     const loads = ['mixed', 'attack'];
     /** @type {string[][]} */
     const rows = [];
