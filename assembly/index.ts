@@ -6,7 +6,7 @@ import { batch } from './plugin';
 import * as plugin from './plugin';
 import { METRICS } from './counters';
 import { schemaJson } from './config/schema';
-import { fieldsJson, quoted } from './fields/catalogue';
+import { fieldsJson, needsJson, placesJson, quoted } from './fields/catalogue';
 import * as extraction from './fields/extract';
 import { summarize } from './fields/summary';
 import { Block, PADDING } from './memory';
@@ -73,17 +73,18 @@ export function openParams(): u64 {
   return give(openParamsJson());
 }
 
-/** Makes the event at this address current: 1, or 0 when no event of the batch begins there. */
-export function selectOwn(event: usize, number: u64): i32 {
-  return i32(extraction.selectOwn(batch, event, number));
+/** Makes the event at this address current: its bodies (see json/scan.ts), or -1 when no event of the batch begins there. */
+export function selectOwn(event: usize): i32 {
+  return extraction.selectOwn(batch, event);
 }
 
 export function foreignSpace(length: u32): usize {
   return extraction.foreignSpace(length);
 }
 
-export function selectForeign(length: u32): void {
-  extraction.selectForeign(length);
+/** Makes the payload in the foreign space current: its bodies. */
+export function selectForeign(length: u32): i32 {
+  return extraction.selectForeign(length);
 }
 
 export function keySpace(length: u32): usize {
@@ -104,6 +105,16 @@ export function summary(): usize {
 
 export function describeFields(): u64 {
   return give(fieldsJson());
+}
+
+/** For each field the bodies without which it has no value, in JSON. */
+export function describeNeeds(): u64 {
+  return give(needsJson());
+}
+
+/** For each field the number of the place without which it has no value, or 0, in JSON. */
+export function describePlaces(): u64 {
+  return give(placesJson());
 }
 
 export function describeSchema(): u64 {

@@ -22,6 +22,8 @@
 // What nextBatch gives instead of a count (assembly/plugin.ts).
 #define BATCH_TIMEOUT (-1)
 #define BATCH_END (-2)
+// What extract gives when not even the field's place is there (assembly/fields/extract.ts).
+#define NOTHING_THERE 1
 #define REST_NANOSECONDS (30 * 1000 * 1000)
 
 // The plugin instance of Falco's API: it exists while a source is open.
@@ -39,6 +41,8 @@ struct selection {
     // Any other: where the copy of its payload is, and the length.
     u32 at;
     u32 length;
+    // The bodies that it may have (assembly/json/scan.ts).
+    u32 bodies;
 };
 
 struct plugin {
@@ -55,6 +59,8 @@ struct plugin {
         uint64_t selection;
         uint64_t answer;
     } answers[FIELD_COUNT];
+    // By place: the last selected event that has nothing there.
+    uint64_t absent[PLACE_COUNT];
     // The event whose extraction ended in a trap: it is not tried again.
     const ss_plugin_event *bad_event;
     uint64_t bad_event_number;
@@ -313,19 +319,25 @@ static bool is_in_memory(const struct plugin *plugin, const ss_plugin_event *eve
     return distance < memory->size;
 }
 
-static bool is_selected(const struct plugin *plugin, const ss_plugin_event_input *input) {
+// Address and number alone do not tell a foreign event: another capture may have one of the same number in
+// the same buffer.
+static bool is_selected_foreign(const struct plugin *plugin, const ss_plugin_event_input *input) {
     const struct selection *selection = &plugin->selection;
-    if (selection->kind == SELECTED_NONE || selection->generation != plugin->runtime.generation)
-        return false;
-    if (selection->kind == SELECTED_OWN)
-        return selection->event == input->evt && selection->number == input->evtnum;
-    // Address and number alone do not tell: another capture may have an event of the same number in the same
-    // buffer.
     u32 offset;
     uint32_t length = 0;
     const uint8_t *payload = payload_of(input->evt, &length);
-    return payload != NULL && !is_in_memory(plugin, input->evt, &offset) && length == selection->length &&
+    return selection->kind == SELECTED_FOREIGN && payload != NULL &&
+           !is_in_memory(plugin, input->evt, &offset) && length == selection->length &&
            memcmp(runtime_native(&plugin->runtime, selection->at), payload, length) == 0;
+}
+
+static inline bool is_selected(const struct plugin *plugin, const ss_plugin_event_input *input) {
+    const struct selection *selection = &plugin->selection;
+    if (selection->generation != plugin->runtime.generation)
+        return false;
+    if (selection->kind == SELECTED_OWN)
+        return selection->event == input->evt && selection->number == input->evtnum;
+    return is_selected_foreign(plugin, input);
 }
 
 // Makes an event current in the WASM: our own by its address, any other by its bytes. False: it is no event
@@ -336,8 +348,10 @@ static bool select_event(struct plugin *plugin, const ss_plugin_event_input *inp
     plugin->selection.kind = SELECTED_NONE;
     plugin->selections++;
     u32 offset;
-    if (is_in_memory(plugin, input->evt, &offset) &&
-        w2c_k8saudit_selectOwn(wasm, offset, input->evtnum) == 1) {
+    s32 bodies = -1;
+    if (is_in_memory(plugin, input->evt, &offset))
+        bodies = (s32)w2c_k8saudit_selectOwn(wasm, offset);
+    if (bodies >= 0) {
         selection.kind = SELECTED_OWN;
         selection.event = input->evt;
         selection.number = input->evtnum;
@@ -348,50 +362,11 @@ static bool select_event(struct plugin *plugin, const ss_plugin_event_input *inp
         selection.kind = SELECTED_FOREIGN;
         selection.at = w2c_k8saudit_foreignSpace(wasm, selection.length);
         memcpy(host_bytes(&plugin->runtime.host, selection.at, selection.length), payload, selection.length);
-        w2c_k8saudit_selectForeign(wasm, selection.length);
+        bodies = (s32)w2c_k8saudit_selectForeign(wasm, selection.length);
     }
+    selection.bodies = (u32)bodies;
     plugin->selection = selection;
     return true;
-}
-
-static bool may_be_kept(const ss_plugin_extract_field *field) {
-    return !field->arg_present && field->field_id < FIELD_COUNT;
-}
-
-static bool is_kept(const struct plugin *plugin, const ss_plugin_event_input *event,
-                    const ss_plugin_extract_field *field) {
-    return may_be_kept(field) && plugin->answers[field->field_id].selection == plugin->selections &&
-           is_selected(plugin, event);
-}
-
-// A call about an event.
-struct question {
-    struct call call;
-    const ss_plugin_event_input *event;
-    bool is_selected;
-    const ss_plugin_extract_field *field;
-};
-
-static void run_extract(void *context) {
-    struct question *question = context;
-    struct plugin *plugin = plugin_of(&question->call);
-    const ss_plugin_extract_field *field = question->field;
-    if (!question->is_selected && !select_event(plugin, question->event))
-        return;
-    w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
-    u64 index = NO_INDEX;
-    u32 length = 0;
-    if (field->arg_present && field->arg_key != NULL) {
-        length = (u32)strlen(field->arg_key);
-        u32 at = w2c_k8saudit_keySpace(wasm, length);
-        memcpy(host_bytes(&plugin->runtime.host, at, length), field->arg_key, length);
-    } else if (field->arg_present) {
-        index = field->arg_index;
-    }
-    u64 answer = w2c_k8saudit_extract(wasm, field->field_id, index, length);
-    if (answer != 0)
-        host_bytes(&plugin->runtime.host, (u32)answer - 8 * (u32)(answer >> 32), 16 * (u32)(answer >> 32));
-    question->call.result = answer;
 }
 
 static bool is_bad(const struct plugin *plugin, const ss_plugin_event_input *input) {
@@ -399,17 +374,19 @@ static bool is_bad(const struct plugin *plugin, const ss_plugin_event_input *inp
            plugin->bad_event_number == input->evtnum;
 }
 
-// Asks the WASM about an event; false when that ended in a trap, now or before.
-static bool ask(struct plugin *plugin, struct question *question, void (*run)(void *), const char *doing) {
-    const ss_plugin_event_input *event = question->event;
-    if (is_bad(plugin, event))
-        return false;
-    if (runtime_call(&plugin->runtime, run, &question->call, doing))
-        return true;
+// Whether the WASM can be asked about an event.
+static bool may_ask(struct plugin *plugin, const ss_plugin_event_input *event) {
+    return !is_bad(plugin, event) &&
+           (plugin->runtime.instance != NULL || runtime_ensure_instance(&plugin->runtime));
+}
+
+// After a trap, the event is not asked about again.
+static void give_up(struct plugin *plugin, const ss_plugin_event_input *event, wasm_rt_trap_t trap,
+                    const char *doing) {
+    runtime_replace_instance(&plugin->runtime, trap, doing);
     plugin->bad_event = event->evt;
     plugin->bad_event_number = event->evtnum;
     plugin->has_bad_event = true;
-    return false;
 }
 
 // Room for `count` value offsets; false without memory for it.
@@ -428,19 +405,68 @@ static bool reserve_offsets(struct plugin *plugin, uint32_t count) {
     return true;
 }
 
-// One field of an event, asked of the WASM; not inlined, so that an answer that is kept is a short way. Gives
-// the WASM's packed result: see assembly/fields/values.ts.
+// The WASM's packed answer: see assembly/fields/values.ts.
+static inline uint64_t run_extract(struct plugin *plugin, const ss_plugin_event_input *event,
+                                   const ss_plugin_extract_field *field, bool is_selected) {
+    if (!is_selected && !select_event(plugin, event))
+        return 0;
+    w2c_k8saudit *wasm = runtime_wasm(&plugin->runtime);
+    u64 index = NO_INDEX;
+    u32 length = 0;
+    if (field->arg_present && field->arg_key != NULL) {
+        length = (u32)strlen(field->arg_key);
+        u32 at = w2c_k8saudit_keySpace(wasm, length);
+        memcpy(host_bytes(&plugin->runtime.host, at, length), field->arg_key, length);
+    } else if (field->arg_present) {
+        index = field->arg_index;
+    }
+    u64 answer = w2c_k8saudit_extract(wasm, field->field_id, index, length);
+    if (answer >> 32 != 0)
+        host_bytes(&plugin->runtime.host, (u32)answer - 8 * (u32)(answer >> 32), 16 * (u32)(answer >> 32));
+    return answer;
+}
+
+// One field of an event, asked of the WASM; not inlined, so that what is known already is a short way.
 __attribute__((noinline)) static uint64_t extract_field(struct plugin *plugin,
                                                         const ss_plugin_event_input *event,
-                                                        const ss_plugin_extract_field *field) {
-    struct question question = {.event = event, .is_selected = is_selected(plugin, event), .field = field};
-    if (!ask(plugin, &question, run_extract, "reading a field"))
+                                                        const ss_plugin_extract_field *field,
+                                                        bool is_selected) {
+    if (!may_ask(plugin, event))
         return 0;
-    if (may_be_kept(field)) {
-        plugin->answers[field->field_id].selection = plugin->selections;
-        plugin->answers[field->field_id].answer = question.call.result;
+    uint64_t answer = 0;
+    wasm_rt_trap_t trap;
+    WASM_RT_TRY(trap, answer = run_extract(plugin, event, field, is_selected));
+    if (trap != WASM_RT_TRAP_NONE) {
+        give_up(plugin, event, trap, "reading a field");
+        return 0;
     }
-    return question.call.result;
+    if (field->field_id >= FIELD_COUNT)
+        return 0;
+    if (answer == NOTHING_THERE) {
+        plugin->absent[catalogue_places[field->field_id]] = plugin->selections;
+        return 0;
+    }
+    if (!field->arg_present) {
+        plugin->answers[field->field_id].selection = plugin->selections;
+        plugin->answers[field->field_id].answer = answer;
+    }
+    return answer;
+}
+
+// The same, where it can be told without the WASM: the event lacks the body or the place that the field is
+// at, or the same was asked before.
+static inline uint64_t field_of(struct plugin *plugin, const ss_plugin_event_input *event,
+                                const ss_plugin_extract_field *field) {
+    const bool selected = is_selected(plugin, event);
+    const uint32_t id = field->field_id;
+    if (selected && id < FIELD_COUNT) {
+        if ((catalogue_needs[id] & ~plugin->selection.bodies) != 0 ||
+            plugin->absent[catalogue_places[id]] == plugin->selections)
+            return 0;
+        if (!field->arg_present && plugin->answers[id].selection == plugin->selections)
+            return plugin->answers[id].answer;
+    }
+    return extract_field(plugin, event, field, selected);
 }
 
 // libsinsp asks one field a call and reads an offset for each of its values; asked for several fields, there
@@ -471,8 +497,7 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
         runtime_free_retired_values(&plugin->runtime);
     for (uint32_t i = 0; i < input->num_fields; i++) {
         ss_plugin_extract_field *field = &input->fields[i];
-        uint64_t values = is_kept(plugin, event, field) ? plugin->answers[field->field_id].answer
-                                                        : extract_field(plugin, event, field);
+        const uint64_t values = field_of(plugin, event, field);
         field->res_len = values >> 32;
         // Whatever the type is: the WASM lays values out as Falco reads them.
         if (values != 0)
@@ -483,23 +508,28 @@ EXPORT ss_plugin_rc plugin_extract_fields(ss_plugin_t *state, const ss_plugin_ev
     return SS_PLUGIN_SUCCESS;
 }
 
-static void run_summary(void *context) {
-    struct question *question = context;
-    struct plugin *plugin = plugin_of(&question->call);
-    question->call.result = question->is_selected || select_event(plugin, question->event);
-    if (question->call.result == 0)
-        return;
+// Whether the event is one of ours; event_text is then a line about it, or NULL without memory for it.
+static bool run_summary(struct plugin *plugin, const ss_plugin_event_input *event) {
+    if (!is_selected(plugin, event) && !select_event(plugin, event))
+        return false;
     u32 at = w2c_k8saudit_summary(runtime_wasm(&plugin->runtime));
     free(plugin->event_text);
     plugin->event_text = strdup(host_bytes(&plugin->runtime.host, at, 1));
+    return true;
 }
 
 EXPORT const char *plugin_event_to_string(ss_plugin_t *state, const ss_plugin_event_input *event) {
     struct plugin *plugin = state;
-    struct question question = {.event = event, .is_selected = is_selected(plugin, event)};
-    if (!ask(plugin, &question, run_summary, "describing an event"))
+    bool is_ours = false;
+    wasm_rt_trap_t trap = WASM_RT_TRAP_UNREACHABLE;
+    if (may_ask(plugin, event)) {
+        WASM_RT_TRY(trap, is_ours = run_summary(plugin, event));
+        if (trap != WASM_RT_TRAP_NONE)
+            give_up(plugin, event, trap, "describing an event");
+    }
+    if (trap != WASM_RT_TRAP_NONE)
         return "(internal error; the log has more)";
-    if (question.call.result == 0)
+    if (!is_ours)
         return "(no audit event)";
     return plugin->event_text != NULL ? plugin->event_text : "";
 }

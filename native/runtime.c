@@ -90,10 +90,6 @@ w2c_k8saudit *runtime_wasm(struct runtime *runtime) {
     return &runtime->instance->wasm;
 }
 
-void *runtime_native(const struct runtime *runtime, u32 at) {
-    return runtime->instance->wasm.w2c_memory.data + at;
-}
-
 void runtime_copy_text(struct runtime *runtime, u64 packed, char *out, size_t capacity) {
     size_t length = packed >> 32;
     if (length >= capacity)
@@ -261,6 +257,7 @@ void runtime_replace_instance(struct runtime *runtime, wasm_rt_trap_t trap, cons
     save_survivor(runtime, dead);
     host_after_trap(&runtime->host);
     runtime->instance = NULL;
+    runtime->generation++; // also when no instance takes over yet
     retire(runtime, dead);
     runtime_ensure_instance(runtime);
 }

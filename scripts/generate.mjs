@@ -9,7 +9,7 @@ import { join } from 'node:path';
  * What the WASM says of itself.
  *
  * @param {string} wasmFile
- * @returns {{ fields: string, schema: string, metrics: string }} JSON texts
+ * @returns {{ fields: string, needs: string, places: string, schema: string, metrics: string }} JSON texts
  */
 export function describe(wasmFile) {
   const wasmModule = new WebAssembly.Module(readFileSync(wasmFile));
@@ -32,6 +32,8 @@ export function describe(wasmFile) {
   };
   return {
     fields: text(call['describeFields']?.()),
+    needs: text(call['describeNeeds']?.()),
+    places: text(call['describePlaces']?.()),
     schema: text(call['describeSchema']?.()),
     metrics: text(call['describeMetrics']?.()),
   };
@@ -64,7 +66,7 @@ export function hostSchema(schema) {
  *
  * @param {ReturnType<typeof describe>} description
  */
-export function catalogueHeader({ fields, schema, metrics }) {
+export function catalogueHeader({ fields, needs, places, schema, metrics }) {
   /** @type {{ name: string, gauge: boolean }[]} */
   const rows = JSON.parse(metrics);
   return [
@@ -72,6 +74,10 @@ export function catalogueHeader({ fields, schema, metrics }) {
     `#define METRIC_COUNT ${rows.length}`,
     `#define FIELD_COUNT ${JSON.parse(fields).length}`,
     `static const char catalogue_fields[] =\n${cString(fields)};`,
+    '// For each field the bodies, and the place, without which it has no value; 0: none.',
+    `static const unsigned char catalogue_needs[FIELD_COUNT] = {${JSON.parse(needs).join(', ')}};`,
+    `static const unsigned short catalogue_places[FIELD_COUNT] = {${JSON.parse(places).join(', ')}};`,
+    `#define PLACE_COUNT ${Math.max(...JSON.parse(places)) + 1}`,
     `static const char catalogue_schema[] =\n${cString(hostSchema(schema).replaceAll('},', '},\n'))};`,
     `static const struct {\n    const char *name;\n    int is_gauge;\n} catalogue_metrics[METRIC_COUNT] = {`,
     ...rows.map(({ name, gauge }) => `    {${JSON.stringify(name)}, ${Number(gauge)}},`),

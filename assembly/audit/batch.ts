@@ -2,6 +2,7 @@
 // The batch: the events that one next_batch hands to Falco, in the shape that libscap expects, each with its
 // tape. Nothing in it moves or changes until the next batch begins.
 import { memoryBase } from '../host';
+import { Body, scannedBodies } from '../json/scan';
 import { Node, Tape } from '../json/tape';
 import { Block, PADDING } from '../memory';
 
@@ -19,12 +20,13 @@ const WORK_BYTES: i64 = 8 * 1024 * 1024;
 /** Memory that a batch keeps for the next one. */
 const KEEP_BYTES: u32 = 2 * FULL_BYTES;
 
-/** Where an event's parts lie, as offsets into the two blocks of the batch, and the number of its cluster. */
+/** Where an event's parts lie, as offsets into the two blocks of the batch; its cluster's number, and its bodies. */
 @unmanaged
 class Slot {
   event: u32;
   tape: u32;
   cluster: u32;
+  bodies: Body;
 }
 const SLOT_SIZE: u32 = offsetof<Slot>();
 
@@ -67,7 +69,7 @@ export class Batch {
   }
 
   /**
-   * Copies an event in. The nodes from `tape` (an offset into `tapes`) on belong to it, with offsets relative
+   * Copies an event in, the one that was scanned last. The nodes from `tape` (an offset into `tapes`) on belong to it, with offsets relative
    * to `payload`. `time` is in nanoseconds since the epoch; `cluster` as clusters.ts numbers them.
    */
   add(payload: usize, length: u32, time: u64, tape: u32, cluster: u32): void {
@@ -84,6 +86,7 @@ export class Batch {
     slot.event = at;
     slot.tape = tape;
     slot.cluster = cluster;
+    slot.bodies = scannedBodies;
   }
 
   /** Notes the time that an event carries itself. */
@@ -120,6 +123,11 @@ export class Batch {
   /** The number of the cluster of event `index`. */
   cluster(index: i32): u32 {
     return this.slot(index).cluster;
+  }
+
+  /** The bodies that event `index` may have. */
+  bodies(index: i32): Body {
+    return this.slot(index).bodies;
   }
 
   private slot(index: u32): Slot {

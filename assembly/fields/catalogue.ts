@@ -22,6 +22,7 @@ import {
   readUserNames,
 } from './rbac';
 import { reads } from './path';
+import { Stem } from './stem';
 import { readPointer } from './pointer';
 import { readClusterName } from './cluster';
 import { readPodName } from './target';
@@ -348,6 +349,25 @@ export function fieldsJson(): string {
     rows.push(row + ', "desc": ' + quoted(field.description) + '}');
   }
   return '[' + rows.join(',\n') + ']';
+}
+
+/** For each field the bodies (Body) without which it has no value, as an array in JSON. */
+export function needsJson(): string {
+  const needs: string[] = [];
+  for (let i = 0; i < fields.length; i++) needs.push(fields[i].needs.toString());
+  return '[' + needs.join(', ') + ']';
+}
+
+/** For each field a number of the place without which it has no value, or 0, as an array in JSON. */
+export function placesJson(): string {
+  const stems: Stem[] = [];
+  const places: string[] = [];
+  for (let i = 0; i < fields.length; i++) {
+    const stem = fields[i].path.stem;
+    if (fields[i].needsPath && !stems.includes(stem)) stems.push(stem);
+    places.push(fields[i].needsPath ? (stems.indexOf(stem) + 1).toString() : '0');
+  }
+  return '[' + places.join(', ') + ']';
 }
 
 /** A JSON string of a text that is ours: it holds no control characters. */

@@ -7,13 +7,14 @@ import { Counter, counters } from '../counters';
 import { Document } from '../json/document';
 import { Node } from '../json/tape';
 import { Tape } from '../json/tape';
-import { Index, scan, skipSpace } from '../json/scan';
+import { Body, Index, scan, scannedBodies, skipSpace } from '../json/scan';
 import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
 import { fields } from './catalogue';
 import { find, keep } from './answers';
 import { Field, Question } from './field';
-import { NO_INDEX, Path, Stem } from './path';
+import { NO_INDEX, Path } from './path';
+import { Stem } from './stem';
 import { Arena } from './arena';
 import { answerOf, beginValues, finishValues } from './values';
 
@@ -22,6 +23,8 @@ import { answerOf, beginValues, finishValues } from './values';
  * changes, because libsinsp keeps their addresses over the calls for one event.
  */
 const MAX_VALUE_BYTES: u32 = 64 * 1024 * 1024;
+/** The answer where not even the field's place is there; so no field at this place has a value. */
+const NOTHING_THERE: u64 = 1;
 /** Memory kept for foreign events. */
 const KEEP_FOREIGN: u32 = 1024 * 1024;
 
@@ -39,8 +42,6 @@ for (let id = 0; id < fields.length; id++) {
   if (fields[id].needsPath) places[id] = fields[id].path.stem;
   areTexts[id] = fields[id].needsPath && fields[id].isText;
 }
-let currentOffset: usize = 0;
-let currentNumber: u64 = 0;
 
 const foreign = new Block();
 const foreignTape = new Tape();
@@ -48,7 +49,6 @@ const key = new Block();
 
 /** Makes no event the current one. */
 export function forgetEvent(): void {
-  currentOffset = 0;
   become(0, null);
 }
 
@@ -61,19 +61,16 @@ function become(text: usize, root: Node | null): void {
 }
 
 /**
- * Makes the event at this address the current one, if it begins an event of the batch; `number` tells
- * events apart that stand at the same address one after the other. False for any other address.
+ * Makes the event at this address the current one, if it begins an event of the batch: the bodies that it may have, or
+ * -1 for any other address.
  */
-export function selectOwn(batch: Batch, event: usize, number: u64): bool {
-  if (event == currentOffset && number == currentNumber) return true;
+export function selectOwn(batch: Batch, event: usize): i32 {
   const index = batch.indexOf(event);
-  if (index < 0) return false;
-  currentOffset = event;
-  currentNumber = number;
+  if (index < 0) return -1;
   const text = batch.payload(index);
   become(text, batch.root(index));
   question.cluster = batch.cluster(index);
-  return true;
+  return batch.bodies(index);
 }
 
 /** Where the caller may put the payload of an event that is not of our batch. */
@@ -82,9 +79,8 @@ export function foreignSpace(length: u32): usize {
   return foreign.reserve(length + PADDING);
 }
 
-/** Makes the payload in the foreign space the current event; without fields if it is no audit event. */
-export function selectForeign(length: u32): void {
-  currentOffset = 0;
+/** Makes the payload in the foreign space the current event; without fields if it is no audit event. Gives its bodies. */
+export function selectForeign(length: u32): Body {
   const text = foreign.address;
   memory.fill(text + length, 0, PADDING);
   foreignTape.clear();
@@ -96,6 +92,7 @@ export function selectForeign(length: u32): void {
     if (shapeOf(text, node, true) == Shape.Event) root = node;
   }
   become(text, root);
+  return scannedBodies;
 }
 
 /** Where the caller may put the text of a key argument. */
@@ -104,7 +101,8 @@ export function keySpace(length: u32): usize {
 }
 
 /**
- * The values of a field (its place in the catalogue) of the current event, as finishValues lays them out.
+ * The values of a field (its place in the catalogue) of the current event, as finishValues lays them out; without
+ * values 0, or NOTHING_THERE.
  * `keyLength` bytes of a key argument stand in the key space; `index` is NO_INDEX without an index argument.
  */
 export function extract(id: u32, index: u64, keyLength: u32): u64 {
@@ -118,7 +116,7 @@ function read(id: u32, index: u64, keyLength: u32): u64 {
   // Whatever can be told without an answer's memory comes first: most questions end here.
   const place = unchecked(places[id]);
   const node = place ? place.node() : Document.root;
-  if (!node) return 0;
+  if (!node) return NOTHING_THERE;
   if (Arena.used > MAX_VALUE_BYTES) {
     noteTooManyValues();
     return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A row of the catalogue, and the ways in which a field's values are read.
+import { Body } from '../json/scan';
 import { Node } from '../json/tape';
 import { Path } from './path';
 import { addNode } from './values';
@@ -57,6 +58,11 @@ export class Field {
     public readonly read: Reader,
     public readonly description: string,
   ) {}
+
+  /** The bodies without which it has no value. */
+  get needs(): Body {
+    return this.needsPath ? this.path.stem.needs : Body.None;
+  }
 
   /** Whether its only value is the text of what stands at its path, to which members alone lead. */
   get isText(): bool {

@@ -9,6 +9,7 @@ import { Document } from '../json/document';
 import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { Name } from '../json/name';
 import { ROOT, keys } from '../json/keys';
+import { Stem } from './stem';
 
 const enum Mode {
   Member = 0,
@@ -28,50 +29,6 @@ class Step {
 export const NO_INDEX: u64 = u64.MAX_VALUE;
 
 export type Visit = (node: Node) => void;
-
-/**
- * A place that is reached through members alone. Many paths begin with the same one (`requestObject.spec`), so it is
- * looked for once for each event, when the first of them is asked for.
- */
-export class Stem {
-  private below: Stem[] = [];
-  private generation: u64 = 0;
-  private found: Node | null = null;
-
-  constructor(
-    private parent: Stem | null,
-    private key: Name | null,
-  ) {}
-
-  /** The place of the member with this key. */
-  member(key: Name): Stem {
-    for (let i = 0; i < this.below.length; i++) {
-      if (this.below[i].key!.equals(key.address, key.length)) return this.below[i];
-    }
-    const stem = new Stem(this, key);
-    this.below.push(stem);
-    return stem;
-  }
-
-  /** What stands there in the document, or null. */
-  @inline
-  node(): Node | null {
-    return this.generation == Document.generation ? this.found : this.look();
-  }
-
-  private look(): Node | null {
-    const parent = this.parent;
-    let found = Document.root;
-    if (parent) {
-      const object = parent.generation == Document.generation ? parent.found : parent.look();
-      const key = this.key!;
-      found = object ? Document.member(object, key) : null;
-    }
-    this.generation = Document.generation;
-    this.found = found;
-    return found;
-  }
-}
 
 const top = new Stem(null, null);
 

@@ -30,6 +30,17 @@ export const enum Index {
   Members = 2,
 }
 
+/** The bodies of an event; flags. */
+export const enum Body {
+  None = 0,
+  Request = 1,
+  Response = 2,
+  Both = 3,
+}
+
+/** Of the last text that was scanned with Index.Event: the bodies that it may have; those left out it has not. */
+export let scannedBodies: Body = Body.None;
+
 /** Nesting that is indexed; what is deeper counts as empty. Kubernetes' deepest schemas stay below 64. */
 export const MAX_DEPTH: i32 = 256;
 /** Values on one tape: 6 MiB of nodes. */
@@ -82,6 +93,7 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
   let at = from;
   let ends: u64 = 0; // what Specials say from `at` on; 0: nothing
   Specials.forget();
+  if (index == Index.Event) scannedBodies = Body.None;
 
   while (true) {
     // A member or element begins; of a member, `at` is behind the quote of its key.
@@ -150,7 +162,7 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
     } else if (byte == 0x7b || byte == 0x5b) {
       const start = u32(at - 1 - text);
       flags |= byte == 0x7b ? OBJECT : ARRAY;
-      const isLazy = index != Index.All && open & IN_OBJECT && isSkipped(index, depth, text, key);
+      const isLazy = index != Index.All && open & IN_OBJECT && isSkipped(index, depth, text, key, flags);
       if (isLazy || depth == MAX_DEPTH) {
         at = skipContainer(at - 1, end);
         if (at == 0) return refuse(ScanError.UnexpectedEnd, end, end);
@@ -224,11 +236,20 @@ function closing(open: u32): u32 {
   return 0x5d + ((open & IN_OBJECT) << 5);
 }
 
-/** Whether the container that is the member `key` of an object at this depth is skipped. */
-function isSkipped(index: Index, depth: i32, text: usize, key: u64): bool {
+/** Whether the container that is the member `key` of an object at this depth is skipped; notes it, if it is a body. */
+function isSkipped(index: Index, depth: i32, text: usize, key: u64, flags: u64): bool {
   const start = text + u32(key);
   const length = u32(key >> 32) - u32(key);
-  if (depth == 1) return index == Index.Members || isBodyKey(start, length);
+  if (depth == 1) {
+    if (index == Index.Members) return true;
+    if (!isBodyKey(start, length)) {
+      // A key that is written with escapes may be any.
+      if ((flags & KEY_ESCAPED) != 0) scannedBodies = Body.Both;
+      return false;
+    }
+    scannedBodies |= bodyOf(start, length);
+    return true;
+  }
   return depth == 2 && index == Index.Event && isExtraKey(start, length);
 }
 
@@ -375,16 +396,23 @@ function digitsEnd(at: usize): usize {
 
 /** Whether these bytes are the key of what Index.Event skips at the top level. */
 export function isBodyKey(key: usize, length: u32): bool {
+  const isItems = length == 5 && load<u32>(key) == 0x6d657469 && load<u8>(key, 4) == 0x73;
+  return isItems || bodyOf(key, length) != Body.None;
+}
+
+/** The body that is the member with this key of an event. */
+export function bodyOf(key: usize, length: u32): Body {
   switch (length) {
-    case 5:
-      return load<u32>(key) == 0x6d657469 && load<u8>(key, 4) == 0x73; // items
     case 13: // requestObject
-      return load<u64>(key) == 0x4f74736575716572 && load<u64>(key, 5) == 0x7463656a624f7473;
+      if (load<u64>(key) == 0x4f74736575716572 && load<u64>(key, 5) == 0x7463656a624f7473)
+        return Body.Request;
+      break;
     case 14: // responseObject
-      return load<u64>(key) == 0x65736e6f70736572 && load<u64>(key, 6) == 0x7463656a624f6573;
-    default:
-      return false;
+      if (load<u64>(key) == 0x65736e6f70736572 && load<u64>(key, 6) == 0x7463656a624f6573)
+        return Body.Response;
+      break;
   }
+  return Body.None;
 }
 
 function isExtraKey(key: usize, length: u32): bool {

@@ -10,35 +10,19 @@
 #define WASM_MAX_PAGES UINT64_MAX
 #endif
 
-struct frame {
-    // What __builtin_setjmp keeps: it takes a fourth of the time of _setjmp, which is a part of each field's.
-    void *environment[5];
-    struct frame *outer;
-    wasm_rt_trap_t trap;
-};
-
-// Where a trap of this thread goes. wasm_rt_trap gets no context, so this cannot live in a plugin state; it
-// is only set while a call into the WASM runs. Initial-exec takes 8 bytes of the room that the loader keeps
-// for this, and no call to find them.
-static _Thread_local struct frame *innermost __attribute__((tls_model("initial-exec")));
+_Thread_local struct wasm_rt_frame *wasm_rt_innermost;
 
 wasm_rt_trap_t wasm_rt_try(void (*call)(void *), void *context) {
-    struct frame frame = {.outer = innermost};
-    if (__builtin_setjmp(frame.environment) == 0) {
-        innermost = &frame;
-        call(context);
-    }
-    // Through the address that the trap used, too: nothing of this frame is trusted to a register.
-    const struct frame *own = innermost;
-    innermost = own->outer;
-    return own->trap;
+    wasm_rt_trap_t trap;
+    WASM_RT_TRY(trap, call(context));
+    return trap;
 }
 
 _Noreturn void wasm_rt_trap(wasm_rt_trap_t code) {
-    if (innermost == NULL)
-        abort(); // only a call outside wasm_rt_try could come here; runtime.c makes none
-    innermost->trap = code;
-    __builtin_longjmp(innermost->environment, 1);
+    if (wasm_rt_innermost == NULL)
+        abort(); // only a call outside WASM_RT_TRY could come here; there is none
+    wasm_rt_innermost->trap = code;
+    __builtin_longjmp(wasm_rt_innermost->environment, 1);
 }
 
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint64_t pages, uint64_t max_pages, bool is64,

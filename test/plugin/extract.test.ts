@@ -91,6 +91,50 @@ describe('of real events', () => {
   });
 });
 
+describe('what is told without asking the WASM', () => {
+  // The one after the other: what one lacks must not be lacking in the next.
+  const spec = { hostNetwork: true };
+  const events = [
+    eventText({ requestObject: { spec } }),
+    eventText({}),
+    eventText({ responseObject: { metadata: { name: 'made' } } }),
+    eventText({ requestObject: { spec } }).replace('"requestObject"', String.raw`"request\u004fbject"`),
+    eventText({ requestObject: null, responseObject: null }),
+    eventText({ requestObject: 'text', responseObject: 7 }),
+    eventText({ requestObject: {}, responseObject: { metadata: null } }),
+    eventText({ requestObject: { spec }, responseObject: { metadata: { name: 'made' } } }),
+  ];
+  const expected = [
+    ['true', null],
+    [null, null],
+    [null, 'made'],
+    ['true', null],
+    [null, null],
+    [null, null],
+    [null, null],
+    ['true', 'made'],
+  ];
+  const asked = ['ka.verb', 'ka.req.pod.host_network', 'ka.resp.name', 'ka.req.container.host_network'];
+
+  test.each([false, true])('bodies and places that are there and not there (twice: %s)', (isTwice) => {
+    const reader = open(new Workspace().write('bodies.jsonl', lines(events)));
+    const found: FieldValue[][] = [];
+    const foreign: FieldValue[][] = [];
+    while (!reader.ended) {
+      for (const event of reader.poll()) {
+        if (isTwice) reader.state.extract(event, asked, { separately: true });
+        const [verb, network, name, same] = reader.state.extract(event, asked, { separately: true });
+        expect([verb?.value, same?.value]).toEqual(['get', network?.value]);
+        found.push([network?.value ?? null, name?.value ?? null]);
+        const other = reader.state.extractForeign(event.payload, asked, { separately: true });
+        foreign.push([other[1]?.value ?? null, other[2]?.value ?? null]);
+      }
+    }
+    expect(found).toEqual(expected);
+    expect(foreign).toEqual(expected);
+  });
+});
+
 function expectPointsAt(
   event: PluginEvent,
   start: number,

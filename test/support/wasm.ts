@@ -41,7 +41,9 @@ export type Value = Scalar | Scalar[] | null;
 export class Wasm {
   readonly exports: Record<string, (...args: (number | bigint)[]) => number | bigint>;
   private catalogue: FieldInfo[] | undefined;
-  private number = 0n;
+  private needs: number[] | undefined;
+  /** Those of the current event: see assembly/json/scan.ts. */
+  private bodies = 0;
 
   constructor(readonly host: Host = new Host()) {
     const abort = (message: number, file: number, line: number, column: number): void => {
@@ -117,9 +119,10 @@ export class Wasm {
     }
   }
 
-  /** Makes an event of the last batch the current one; the same `number` says that it is the same event. */
-  select(event: Event, number = this.number++): void {
-    if (this.exports.selectOwn(event.address, number) !== 1) throw new Error('not an event of the batch');
+  /** Makes an event of the last batch the current one. */
+  select(event: Event): void {
+    this.bodies = Number(this.exports.selectOwn(event.address));
+    if (this.bodies < 0) throw new Error('not an event of the batch');
   }
 
   /** Makes a payload from elsewhere the current event. */
@@ -127,7 +130,7 @@ export class Wasm {
     const bytes = Buffer.from(payload);
     const at = Number(this.exports.foreignSpace(bytes.length)) >>> 0;
     bytes.copy(this.buffer(), at);
-    this.exports.selectForeign(bytes.length);
+    this.bodies = Number(this.exports.selectForeign(bytes.length));
   }
 
   /** The value of a field, with its argument in brackets, of the current event. */
@@ -146,6 +149,11 @@ export class Wasm {
     const packed = BigInt.asUintN(64, BigInt(this.exports.extract(id, index, key.length)));
     const count = Number(packed >> 32n);
     const at = Number(packed & 0xffff_ffffn);
+    // native/plugin.c does not even ask then.
+    this.needs ??= JSON.parse(this.text(this.exports.describeNeeds())) as number[];
+    if (count > 0 && (this.needs[id] & ~this.bodies) !== 0) {
+      throw new Error(`${request} has a value, though the event lacks the body that it needs`);
+    }
     if (count === 0) return { value: null, offsets: [] };
     const view = new DataView(this.host.memory.buffer);
     const values = Array.from({ length: count }, (_, i) => this.scalar(field.type, view, at, i));
