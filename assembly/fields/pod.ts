@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for pods: containers, their images, ports and users, volumes.
+import './object';
 import { Document } from '../json/document';
 import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { Name } from '../json/name';
@@ -7,6 +8,7 @@ import { writeValue, unescape, valueCapacity } from '../json/text';
 import { SLACK } from '../memory';
 import { Arena } from './arena';
 import { Field, Question, visit } from './field';
+import { addJoined } from './joined';
 import { Path } from './path';
 import { addBool, addCopy, addNode, addWritten } from './values';
 
@@ -17,31 +19,19 @@ const RUN_AS_USER = new Name('runAsUser');
 const RUN_AS_GROUP = new Name('runAsGroup');
 const HOST_PORT = new Name('hostPort');
 const CONTAINER_PORT = new Name('containerPort');
-const HOST_NETWORK = new Path('requestObject.spec.hostNetwork');
-const POD_RUN_AS_USER = new Path('requestObject.spec.securityContext.runAsUser');
-const POD_RUN_AS_GROUP = new Path('requestObject.spec.securityContext.runAsGroup');
-const VOLUMES = new Path('requestObject.spec.volumes');
+const HOST_NETWORK = new Path('@object.spec.hostNetwork');
+const POD_RUN_AS_USER = new Path('@object.spec.securityContext.runAsUser');
+const POD_RUN_AS_GROUP = new Path('@object.spec.securityContext.runAsGroup');
+const VOLUMES = new Path('@object.spec.volumes');
 const ZERO = memory.data<u8>([0x30, 0]);
 
 /** The elements of each list at the path, joined by a space: a command as it is typed. */
 export function readJoined(field: Field, question: Question): void {
-  visit(field, question, addJoined);
+  visit(field, question, addCommand);
 }
 
-function addJoined(node: Node): void {
-  if (node.kind != Kind.Array) return;
-  const capacity = valueCapacity(node);
-  const out = Arena.alloc(capacity);
-  let length: u32 = 0;
-  const end = endOf(node);
-  for (let at = firstOf(node); at < end;) {
-    const element = changetype<Node>(at);
-    if (at != firstOf(node)) store<u8>(out + length++, 0x20);
-    length += writeValue(Document.text, element, out + length);
-    at += element.span;
-  }
-  Arena.trim(capacity, length + 1);
-  addWritten(out, length, 0, 0);
+function addCommand(node: Node): void {
+  if (node.kind == Kind.Array) addJoined(node, 0x20);
 }
 
 /** The repository of each image at the path: without tag and digest; a registry's port stays. */
