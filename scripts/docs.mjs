@@ -30,13 +30,27 @@ Writes docs/fields.md from the catalogue, as the last build has left it.
 /** Headings, and the names that stand under them: a field belongs to the longest prefix that fits. */
 const families = [
   { title: 'The request and its answer', prefixes: ['ka.'] },
+  { title: 'Exec, attach and port-forward', prefixes: ['ka.exec.', 'ka.portforward.'] },
+  { title: 'Objects of any kind', prefixes: ['ka.req.'] },
   { title: 'Role bindings', prefixes: ['ka.req.binding.'] },
   { title: 'Roles', prefixes: ['ka.req.role.'] },
-  { title: 'Services and config maps', prefixes: ['ka.req.service.', 'ka.req.configmap.'] },
+  {
+    title: 'Services, config maps and secrets',
+    prefixes: ['ka.req.service.', 'ka.req.configmap.', 'ka.req.secret.'],
+  },
+  {
+    title: 'Certificates, tokens and access reviews',
+    prefixes: ['ka.req.csr.', 'ka.req.token.', 'ka.req.review.'],
+  },
   { title: 'Pods', prefixes: ['ka.req.pod.', 'ka.req.volume.', 'ka.req.container.'] },
   { title: 'Containers', prefixes: ['ka.req.pod.containers.'] },
   { title: 'Init containers', prefixes: ['ka.req.pod.initContainers.'] },
   { title: 'Ephemeral containers', prefixes: ['ka.req.pod.ephemeralContainers.'] },
+  { title: 'Pods and templates for pods', prefixes: ['ka.req.workload.'] },
+  { title: 'Their containers of all three kinds', prefixes: ['ka.req.workload.all_containers.'] },
+  { title: 'Their containers', prefixes: ['ka.req.workload.containers.'] },
+  { title: 'Their init containers', prefixes: ['ka.req.workload.initContainers.'] },
+  { title: 'Their ephemeral containers', prefixes: ['ka.req.workload.ephemeralContainers.'] },
 ];
 
 /** @param {string} name */

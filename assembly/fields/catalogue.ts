@@ -8,16 +8,8 @@ import { readExecCommand, readExecContainer, readForwardedPorts } from './exec';
 import { Argument, Field, Type, anywhere, keyed, list, listOf, shown, single, text, typed } from './field';
 import { readListMember, readMember } from './members';
 import { readLatency, readNumber, readTime } from './numbers';
-import {
-  readAnyPrivileged,
-  readEffectiveGroup,
-  readEffectiveUser,
-  readHostPathMatch,
-  readHostPorts,
-  readJoined,
-  readRepository,
-  readVolumeTypes,
-} from './pod';
+import { readAnyPrivileged, readRepository } from './pod';
+import { podFields, workloadFields } from './pod_fields';
 import {
   readGroupNames,
   readQualifiedServiceAccounts,
@@ -60,85 +52,6 @@ function member(name: string, path: string, description: string): Field {
 function listMember(name: string, path: string, description: string): Field {
   reads(path + '.*');
   return keyed(name, path, readListMember, description);
-}
-
-/** The fields that exist for containers, initContainers and ephemeralContainers alike. */
-function containerFields(kind: string): Field[] {
-  const name = 'ka.req.pod.' + kind + '.';
-  const each = SPEC + kind + '[i]';
-  const context = each + '.securityContext.';
-  const fields = [
-    list(name + 'name', each + '.name', 'Names of the ' + kind),
-    list(name + 'image', each + '.image', 'Images of the ' + kind + ', with tag or digest'),
-    listOf(
-      name + 'image.repository',
-      each + '.image',
-      readRepository,
-      'Image repositories of the ' + kind + ', with the registry, without tag and digest',
-    ),
-    listOf(
-      name + 'command',
-      each + '.command',
-      readJoined,
-      'Command of each of the ' + kind + ', its words joined by spaces',
-    ),
-    listOf(
-      name + 'args',
-      each + '.args',
-      readJoined,
-      'Arguments of each of the ' + kind + ', joined by spaces',
-    ),
-    list(
-      name + 'privileged',
-      context + 'privileged',
-      'Value of the privileged flag of the ' + kind + ' that set it',
-    ),
-    list(
-      name + 'allow_privilege_escalation',
-      context + 'allowPrivilegeEscalation',
-      'Value of allowPrivilegeEscalation of the ' + kind + ' that set it',
-    ),
-    list(
-      name + 'read_only_fs',
-      context + 'readOnlyRootFilesystem',
-      'Value of readOnlyRootFilesystem of the ' + kind + ' that set it',
-    ),
-    list(name + 'run_as_user', context + 'runAsUser', 'User id that the ' + kind + ' ask for'),
-    list(name + 'run_as_group', context + 'runAsGroup', 'Group id that the ' + kind + ' ask for'),
-    listOf(
-      name + 'eff_run_as_user',
-      each,
-      readEffectiveUser,
-      'User id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
-    ),
-    listOf(
-      name + 'eff_run_as_group',
-      each,
-      readEffectiveGroup,
-      'Group id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
-    ),
-    list(name + 'proc_mount', context + 'procMount', 'Type of /proc mount that the ' + kind + ' ask for'),
-    list(
-      name + 'add_capabilities',
-      context + 'capabilities.add[]',
-      'Capabilities that the ' + kind + ' add, one entry each',
-    ),
-  ];
-  if (kind != 'ephemeralContainers') {
-    reads(each + '.ports[].hostPort');
-    reads(each + '.ports[].containerPort');
-    fields.push(
-      listOf(
-        name + 'host_port',
-        each + '.ports[]',
-        readHostPorts,
-        'Ports of the host that the ' +
-          kind +
-          ' use; all container ports when the pod is on the host network',
-      ),
-    );
-  }
-  return fields;
 }
 
 const event: Field[] = [
@@ -409,7 +322,7 @@ const objects: Field[] = [
   ),
 ];
 
-const pod: Field[] = [
+const container: Field[] = [
   text('ka.req.container.image', SPEC + 'containers[0].image', 'Image of the first container'),
   single(
     'ka.req.container.image.repository',
@@ -424,30 +337,6 @@ const pod: Field[] = [
     readAnyPrivileged,
     'Whether any of the containers is privileged',
   ),
-  text('ka.req.pod.host_ipc', SPEC + 'hostIPC', "Value of the pod's hostIPC"),
-  text('ka.req.pod.host_network', SPEC + 'hostNetwork', "Value of the pod's hostNetwork"),
-  text('ka.req.pod.host_pid', SPEC + 'hostPID', "Value of the pod's hostPID"),
-  text('ka.req.pod.run_as_user', SPEC + 'securityContext.runAsUser', 'User id of the pod'),
-  text('ka.req.pod.run_as_group', SPEC + 'securityContext.runAsGroup', 'Group id of the pod'),
-  text('ka.req.pod.fs_group', SPEC + 'securityContext.fsGroup', 'Group id that owns the volumes'),
-  list(
-    'ka.req.pod.supplemental_groups',
-    SPEC + 'securityContext.supplementalGroups[]',
-    'Supplemental group ids of the pod',
-  ),
-  list('ka.req.pod.volumes.hostpath', SPEC + 'volumes[i].hostPath.path', 'Host paths that the pod mounts'),
-  keyed(
-    'ka.req.volume.hostpath',
-    SPEC + 'volumes[].hostPath.path',
-    readHostPathMatch,
-    'Whether the pod mounts the host path in the brackets; a * at its end stands for anything',
-  ),
-  list(
-    'ka.req.pod.volumes.flexvolume_driver',
-    SPEC + 'volumes[i].flexVolume.driver',
-    'Drivers of the flex volumes',
-  ),
-  listOf('ka.req.pod.volumes.volume_type', SPEC + 'volumes[i]', readVolumeTypes, 'Types of the volumes'),
 ];
 
 reads('requestReceivedTimestamp');
@@ -499,10 +388,9 @@ export const fields: StaticArray<Field> = StaticArray.fromArray(
     .concat(exec)
     .concat(binding)
     .concat(objects)
-    .concat(pod)
-    .concat(containerFields('containers'))
-    .concat(containerFields('initContainers'))
-    .concat(containerFields('ephemeralContainers')),
+    .concat(container)
+    .concat(podFields())
+    .concat(workloadFields()),
 );
 
 /** The catalogue in the JSON of plugin_get_fields. */

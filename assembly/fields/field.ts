@@ -2,6 +2,7 @@
 // A row of the catalogue, and the ways in which a field's values are read.
 import { Node } from '../json/tape';
 import { Path } from './path';
+import { PodPlace } from './pod_place';
 import { addNode } from './values';
 
 /** What may stand in the brackets behind a field's name. */
@@ -48,6 +49,8 @@ export class Field {
   inOutput: bool = false;
   /** Whether the field has no value where nothing stands at its path. */
   needsPath: bool = true;
+  /** Of a field of a pod. */
+  pod: PodPlace | null = null;
 
   constructor(
     public readonly name: string,

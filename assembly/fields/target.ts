@@ -2,6 +2,7 @@
 // Readers for the object that a request is about.
 import { Document } from '../json/document';
 import { Name } from '../json/name';
+import { Node } from '../json/tape';
 import { Field, Question } from './field';
 import { Path } from './path';
 import { addNode } from './values';
@@ -20,6 +21,11 @@ export function readPodName(field: Field, question: Question): void {
   const created = isWhole() ? field.path.find() : null;
   const name = created ? created : NAME.find();
   if (name) addNode(name);
+}
+
+/** The resource that the request is about. */
+export function resource(): Node | null {
+  return RESOURCE.find();
 }
 
 /** Whether the request is about a resource of this name, or one of its subresources. */

@@ -6,14 +6,32 @@ import { ask, catalogue } from '../support/ask';
 import { SIGNING_REQUEST } from '../support/csr';
 import { auditEvent } from '../support/events';
 
+/** Fields of a pod that the official plugin does not have. */
+const POD = words(
+  'service_account node_name tolerations* automount_token host_users share_process_ns runtime_class seccomp apparmor',
+);
+/** All fields of a pod, which workloads have, too. */
+const PODS = [
+  ...POD,
+  ...OFFICIAL_FIELDS.filter((name) => name.startsWith('ka.req.pod.')).map((name) => name.slice(11)),
+];
 /** Fields that the official plugin does not have. */
-const OWN =
-  words(`truncated value[k] req.value[k] resp.value[k] level annotation[k] uri.path user.uid user.extra[k]
+const OWN = [
+  ...words(`truncated value[k] req.value[k] resp.value[k] level annotation[k] uri.path user.uid user.extra[k]
   user.type user.sa.namespace user.sa.name impuser.groups* impuser.uid impuser.extra[k] target.apigroup
   target.apiversion target.uid response.status response.message exec.command exec.container portforward.ports*
   req.labels[k] req.annotations[k] req.role.rules.resource_names*[i] req.binding.role_kind req.secret.type
   req.service.external_ips* req.csr.signer req.csr.user req.csr.groups* req.csr.usages* req.token.audiences*
-  req.review.verb req.review.resource req.review.namespace req.review.user`).map((name) => `ka.${name}`);
+  req.review.verb req.review.resource req.review.namespace req.review.user`).map((name) => `ka.${name}`),
+  ...POD.map((name) => `ka.req.pod.${name}`),
+  ...PODS.map((name) => `ka.req.workload.${name}`),
+  ...PODS.filter((name) => name.startsWith('containers.')).map(
+    (name) => `ka.req.workload.all_${name.slice(0, -3)}`,
+  ),
+  'ka.req.workload.kind',
+  'ka.req.workload.volume.hostpath[k]',
+];
+
 /** Those that are no strings. */
 const TYPED: Record<string, string> = {
   'ka.timestamp': 'abstime',
@@ -142,7 +160,21 @@ describe('every field has a value', () => {
         hostIPC: true,
         hostNetwork: true,
         hostPID: true,
-        securityContext: { runAsUser: 3, runAsGroup: 4, fsGroup: 5, supplementalGroups: [6] },
+        hostUsers: false,
+        shareProcessNamespace: true,
+        serviceAccountName: 'web',
+        automountServiceAccountToken: false,
+        nodeName: 'worker-1',
+        runtimeClassName: 'gvisor',
+        tolerations: [{ operator: 'Exists' }],
+        securityContext: {
+          runAsUser: 3,
+          runAsGroup: 4,
+          fsGroup: 5,
+          supplementalGroups: [6],
+          seccompProfile: { type: 'Unconfined' },
+          appArmorProfile: { type: 'Unconfined' },
+        },
         volumes: [
           { name: 'h', hostPath: { path: '/etc' } },
           { name: 'f', flexVolume: { driver: 'd' } },
@@ -157,6 +189,7 @@ describe('every field has a value', () => {
   // Members that mean something else in other objects.
   const ABOUT: [prefix: string, resource: string, subresource: string][] = [
     ['ka.portforward.', 'pods', 'portforward'],
+    ['ka.req.workload.', 'pods', ''],
     ['ka.req.secret.', 'secrets', ''],
     ['ka.req.csr.', 'certificatesigningrequests', ''],
     ['ka.req.token.', 'serviceaccounts', 'token'],
