@@ -22,6 +22,17 @@ import { buildPaths, repositoryRoot } from './lib/paths.mjs';
  * @property {string} desc
  */
 
+/**
+ * Values of fields, by their names with the argument in brackets; of a list, all of its values.
+ *
+ * @typedef {object} Example
+ * @property {string} about
+ * @property {Record<string, unknown>} [event] the event that has them, where one event alone tells them
+ * @property {Record<string, unknown>} fields
+ */
+
+const examplesFile = join(repositoryRoot, 'docs', 'field-examples.json');
+
 const usage = `usage: npm run docs:fields [-- --check]
 
 Writes docs/fields.md from the catalogue, as the last build has left it.
@@ -30,13 +41,27 @@ Writes docs/fields.md from the catalogue, as the last build has left it.
 /** Headings, and the names that stand under them: a field belongs to the longest prefix that fits. */
 const families = [
   { title: 'The request and its answer', prefixes: ['ka.'] },
+  { title: 'Exec, attach and port-forward', prefixes: ['ka.exec.', 'ka.portforward.'] },
+  { title: 'Objects of any kind', prefixes: ['ka.req.'] },
   { title: 'Role bindings', prefixes: ['ka.req.binding.'] },
   { title: 'Roles', prefixes: ['ka.req.role.'] },
-  { title: 'Services and config maps', prefixes: ['ka.req.service.', 'ka.req.configmap.'] },
+  {
+    title: 'Services, config maps and secrets',
+    prefixes: ['ka.req.service.', 'ka.req.configmap.', 'ka.req.secret.'],
+  },
+  {
+    title: 'Certificates, tokens and access reviews',
+    prefixes: ['ka.req.csr.', 'ka.req.token.', 'ka.req.review.'],
+  },
   { title: 'Pods', prefixes: ['ka.req.pod.', 'ka.req.volume.', 'ka.req.container.'] },
   { title: 'Containers', prefixes: ['ka.req.pod.containers.'] },
   { title: 'Init containers', prefixes: ['ka.req.pod.initContainers.'] },
   { title: 'Ephemeral containers', prefixes: ['ka.req.pod.ephemeralContainers.'] },
+  { title: 'Pods and templates for pods', prefixes: ['ka.req.workload.'] },
+  { title: 'Their containers of all three kinds', prefixes: ['ka.req.workload.all_containers.'] },
+  { title: 'Their containers', prefixes: ['ka.req.workload.containers.'] },
+  { title: 'Their init containers', prefixes: ['ka.req.workload.initContainers.'] },
+  { title: 'Their ephemeral containers', prefixes: ['ka.req.workload.ephemeralContainers.'] },
 ];
 
 /** @param {string} name */
@@ -59,10 +84,36 @@ function cell(text) {
   return text.replaceAll('|', '\\|');
 }
 
-/** @param {Field} field */
-function row(field) {
+/**
+ * The example of each field, in Markdown.
+ *
+ * @returns {Map<string, string>}
+ */
+function readExamples() {
+  /** @type {Example[]} */
+  const examples = JSON.parse(readFileSync(examplesFile, 'utf8'));
+  return new Map(
+    examples.flatMap(({ fields }) =>
+      Object.entries(fields).map(([request, value]) => {
+        const [, name = request, argument] = /^([^[]*)(\[.*\])?$/.exec(request) ?? [];
+        const shown = [value].flat().map((one) => `\`${one}\``);
+        return [name, `${argument === undefined ? '' : `\`${argument}\`: `}${shown.join(', ')}`];
+      }),
+    ),
+  );
+}
+
+/** @param {Field} field @param {Map<string, string>} examples */
+function row(field, examples) {
   const list = field.isList ? 'yes' : 'no';
-  return `| \`${field.name}\` | ${field.type} | ${list} | ${argumentOf(field)} | ${cell(field.desc)} |`;
+  const example = examples.get(field.name);
+  if (example === undefined) {
+    throw new UserError(
+      `${field.name} has no example: write one into ${relative(repositoryRoot, examplesFile)}`,
+    );
+  }
+  const cells = [`\`${field.name}\``, field.type, list, argumentOf(field), cell(field.desc), cell(example)];
+  return `| ${cells.join(' | ')} |`;
 }
 
 /** @param {Field[]} fields */
@@ -78,14 +129,17 @@ function shownNames(fields) {
  * @returns {string} Markdown, not formatted yet
  */
 function describeFields(fields) {
+  const examples = readExamples();
   const sections = families.map(({ title, prefixes }) => {
-    const rows = fields.filter(({ name }) => familyOf(name).prefixes === prefixes).map(row);
+    const rows = fields
+      .filter(({ name }) => familyOf(name).prefixes === prefixes)
+      .map((field) => row(field, examples));
     return rows.length === 0
       ? ''
-      : `## ${title}\n\n| field | type | list | argument | value |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+      : `## ${title}\n\n| field | type | list | argument | value | example |\n| --- | --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
   });
   return `<!-- SPDX-License-Identifier: Apache-2.0 -->
-<!-- Written by npm run docs:fields from assembly/fields/catalogue.ts. Change it there. -->
+<!-- Written by npm run docs:fields from assembly/fields/catalogue.ts and docs/field-examples.json. Change it there. -->
 
 # Fields
 
@@ -103,6 +157,22 @@ The ${fields.length} fields of the event source \`k8s_audit\`.
 - \`[number]\` picks one element, counted from 0: \`ka.sourceips[0] in (10.0.0.1)\`. It stays a list, of one value.
 - \`[text]\` has to be there: \`ka.uri.param[command]\`. In \`ka.value\` it is a JSON pointer (RFC 6901), in which \`~1\`
   stands for \`/\` and \`~0\` for \`~\`: \`ka.value[/responseObject/metadata/labels/app.kubernetes.io~1name]\`.
+- \`ka.req.workload.*\` has the values of \`ka.req.pod.*\`, for pods and for the templates for pods in Deployments,
+  ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs, ReplicationControllers, PodTemplates and Argo's Rollouts, when
+  they are created, updated or patched. It has none for other subresources than \`ephemeralcontainers\`: a new status
+  comes with the old spec. \`all_containers\` are containers, init containers and ephemeral ones together.
+- Of a JSON Patch, these fields tell what its operations bring; see
+  [differences.md](differences.md#json-patch). A merge patch or an apply is an object of which only a part is there: a
+  container in it may have no image.
+- \`ka.user.type\` goes by the user's name: **serviceaccount** is \`system:serviceaccount:namespace:name\`; **node** is
+  \`system:node:…\`, or \`system:bootstrap:…\`, which joins the cluster; **anonymous** is \`system:anonymous\`, or anybody
+  in the group \`system:unauthenticated\`; **control-plane** is any other \`system:…\` but \`system:admin\`, \`eks:…\`,
+  \`aksService\`, and GKE's service agent (\`…@container-engine-robot.iam.gserviceaccount.com\`); **human** is everybody
+  else, also who calls the API with a cloud's machine identity. It is the user who made the request, also when it
+  impersonates another one.
+- \`ka.req.csr.user\` and \`ka.req.csr.groups\` are read out of the request for the certificate itself. Who asks for it
+  is \`ka.user.name\`, with \`ka.user.groups\`.
+- The examples come from the events in [field-examples.json](field-examples.json).
 - An event without \`auditID\` has no field with a value.
 - With \`append_output: [{ suggested_output: true }]\`, as in the falco.yaml that comes with Falco, these are added to
   the output of every alert: ${shownNames(fields)}. They tell who did what to which object, with what

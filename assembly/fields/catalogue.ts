@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every field: name, where its value stands, what it means. plugin_get_fields, docs/fields.md, the dispatch
 // and the tests come from this table. To add a field, add a row.
+import './object';
 import { readAddresses, readAnyPublic } from './address';
+import { readRequestedGroups, readRequestedUser } from './csr';
+import { readExecCommand, readExecContainer, readForwardedPorts } from './exec';
 import { Argument, Field, Type, anywhere, keyed, list, listOf, shown, single, text, typed } from './field';
+import { readListMember, readMember } from './members';
 import { readLatency, readNumber, readTime } from './numbers';
-import {
-  readAnyPrivileged,
-  readEffectiveGroup,
-  readEffectiveUser,
-  readHostPathMatch,
-  readHostPorts,
-  readJoined,
-  readRepository,
-  readVolumeTypes,
-} from './pod';
+import { readAnyPrivileged, readRepository } from './pod';
+import { podFields, workloadFields } from './pod_fields';
 import {
   readGroupNames,
   readQualifiedServiceAccounts,
@@ -25,94 +21,38 @@ import { reads } from './path';
 import { Stem } from './stem';
 import { readPointer } from './pointer';
 import { readClusterName } from './cluster';
+import {
+  readOfReview,
+  readOfSecret,
+  readOfSigningRequest,
+  readOfTokenRequest,
+  readReviewedNamespace,
+  readReviewedResource,
+  readReviewedVerb,
+} from './requests';
 import { readPodName } from './target';
 import { readTruncated } from './truncated';
-import { readUriParameter } from './uri';
+import { readUriParameter, readUriPath } from './uri';
+import { readAccountName, readAccountNamespace, readUserType } from './user';
 
-const SPEC = 'requestObject.spec.';
-const SUBJECTS = 'requestObject.subjects[]';
+const OBJECT = '@object.';
+const SPEC = OBJECT + 'spec.';
+const SUBJECTS = OBJECT + 'subjects[]';
 
 function annotation(name: string, key: string, description: string): Field {
   return text(name, "annotations.'" + key + "'", description);
 }
 
-/** The fields that exist for containers, initContainers and ephemeralContainers alike. */
-function containerFields(kind: string): Field[] {
-  const name = 'ka.req.pod.' + kind + '.';
-  const each = SPEC + kind + '[i]';
-  const context = each + '.securityContext.';
-  const fields = [
-    list(name + 'name', each + '.name', 'Names of the ' + kind),
-    list(name + 'image', each + '.image', 'Images of the ' + kind + ', with tag or digest'),
-    listOf(
-      name + 'image.repository',
-      each + '.image',
-      readRepository,
-      'Image repositories of the ' + kind + ', with the registry, without tag and digest',
-    ),
-    listOf(
-      name + 'command',
-      each + '.command',
-      readJoined,
-      'Command of each of the ' + kind + ', its words joined by spaces',
-    ),
-    listOf(
-      name + 'args',
-      each + '.args',
-      readJoined,
-      'Arguments of each of the ' + kind + ', joined by spaces',
-    ),
-    list(
-      name + 'privileged',
-      context + 'privileged',
-      'Value of the privileged flag of the ' + kind + ' that set it',
-    ),
-    list(
-      name + 'allow_privilege_escalation',
-      context + 'allowPrivilegeEscalation',
-      'Value of allowPrivilegeEscalation of the ' + kind + ' that set it',
-    ),
-    list(
-      name + 'read_only_fs',
-      context + 'readOnlyRootFilesystem',
-      'Value of readOnlyRootFilesystem of the ' + kind + ' that set it',
-    ),
-    list(name + 'run_as_user', context + 'runAsUser', 'User id that the ' + kind + ' ask for'),
-    list(name + 'run_as_group', context + 'runAsGroup', 'Group id that the ' + kind + ' ask for'),
-    listOf(
-      name + 'eff_run_as_user',
-      each,
-      readEffectiveUser,
-      'User id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
-    ),
-    listOf(
-      name + 'eff_run_as_group',
-      each,
-      readEffectiveGroup,
-      'Group id that each of the ' + kind + ' gets: its own, else the one of the pod, else 0',
-    ),
-    list(name + 'proc_mount', context + 'procMount', 'Type of /proc mount that the ' + kind + ' ask for'),
-    list(
-      name + 'add_capabilities',
-      context + 'capabilities.add[]',
-      'Capabilities that the ' + kind + ' add, one entry each',
-    ),
-  ];
-  if (kind != 'ephemeralContainers') {
-    reads(each + '.ports[].hostPort');
-    reads(each + '.ports[].containerPort');
-    fields.push(
-      listOf(
-        name + 'host_port',
-        each + '.ports[]',
-        readHostPorts,
-        'Ports of the host that the ' +
-          kind +
-          ' use; all container ports when the pod is on the host network',
-      ),
-    );
-  }
-  return fields;
+/** The member of a map that the brackets name. */
+function member(name: string, path: string, description: string): Field {
+  reads(path + '.*');
+  return keyed(name, path, readMember, description);
+}
+
+/** The same; its values are joined by commas. */
+function listMember(name: string, path: string, description: string): Field {
+  reads(path + '.*');
+  return keyed(name, path, readListMember, description);
 }
 
 const event: Field[] = [
@@ -122,6 +62,8 @@ const event: Field[] = [
     'stage',
     'Stage of the request: RequestReceived, ResponseStarted, ResponseComplete or Panic',
   ),
+  text('ka.level', 'level', 'Level of the audit policy: Metadata, Request or RequestResponse'),
+  member('ka.annotation', 'annotations', 'Annotation of the event with the key in the brackets'),
   annotation(
     'ka.auth.decision',
     'authorization.k8s.io/decision',
@@ -150,9 +92,41 @@ const event: Field[] = [
   ),
   shown(text('ka.user.name', 'user.username', 'User who made the request')),
   list('ka.user.groups', 'user.groups[]', 'Groups of the user'),
+  text('ka.user.uid', 'user.uid', 'Unique id of the user, as the authenticator gives it'),
+  listMember(
+    'ka.user.extra',
+    'user.extra',
+    'What the authenticator says more of the user, by the key in the brackets, values joined by commas',
+  ),
+  single(
+    'ka.user.type',
+    'user',
+    readUserType,
+    'Kind of the user: human, serviceaccount, node, anonymous or control-plane',
+  ),
+  single(
+    'ka.user.sa.namespace',
+    'user.username',
+    readAccountNamespace,
+    'Namespace of the service account that made the request',
+  ),
+  single(
+    'ka.user.sa.name',
+    'user.username',
+    readAccountName,
+    'Name of the service account that made the request, without its namespace',
+  ),
   text('ka.impuser.name', 'impersonatedUser.username', 'User whom the user impersonates'),
+  list('ka.impuser.groups', 'impersonatedUser.groups[]', 'Groups that the user impersonates'),
+  text('ka.impuser.uid', 'impersonatedUser.uid', 'Unique id that the user impersonates'),
+  listMember(
+    'ka.impuser.extra',
+    'impersonatedUser.extra',
+    'What is impersonated besides, by the key in the brackets, values joined by commas',
+  ),
   shown(text('ka.verb', 'verb', 'Verb of the request: get, list, watch, create, update, patch, delete …')),
   text('ka.uri', 'requestURI', 'Path and query of the request'),
+  single('ka.uri.path', 'requestURI', readUriPath, 'Path of the request, without its query'),
   keyed(
     'ka.uri.param',
     'requestURI',
@@ -163,6 +137,9 @@ const event: Field[] = [
   shown(text('ka.target.namespace', 'objectRef.namespace', 'Namespace of the object')),
   shown(text('ka.target.resource', 'objectRef.resource', 'Resource of the object, e.g. pods')),
   text('ka.target.subresource', 'objectRef.subresource', 'Subresource of the object, e.g. exec'),
+  text('ka.target.apigroup', 'objectRef.apiGroup', 'API group of the object; none for the core group'),
+  text('ka.target.apiversion', 'objectRef.apiVersion', 'API version of the object, e.g. v1'),
+  text('ka.target.uid', 'objectRef.uid', 'Unique id of the object'),
   anywhere(
     single(
       'ka.target.pod.name',
@@ -177,6 +154,8 @@ const event: Field[] = [
   text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
   shown(text('ka.response.code', 'responseStatus.code', 'HTTP status of the response')),
   text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),
+  text('ka.response.status', 'responseStatus.status', 'Status of the response: Success or Failure'),
+  text('ka.response.message', 'responseStatus.message', 'Message in the response, for people'),
   shown(
     anywhere(
       single(
@@ -192,6 +171,34 @@ const event: Field[] = [
     '',
     readPointer,
     'Any value of the event, by the JSON pointer in the brackets, e.g. ka.value[/requestObject/spec/tls]',
+  ),
+  keyed(
+    'ka.req.value',
+    'requestObject',
+    readPointer,
+    'Any value of the request body, by the JSON pointer in the brackets, e.g. ka.req.value[/spec/tls]',
+  ),
+  keyed(
+    'ka.resp.value',
+    'responseObject',
+    readPointer,
+    'Any value of the response body, by the JSON pointer in the brackets, e.g. ka.resp.value[/status/phase]',
+  ),
+];
+
+const exec: Field[] = [
+  single(
+    'ka.exec.command',
+    'requestURI',
+    readExecCommand,
+    'Command of a pods/exec: all its words, decoded and joined by spaces',
+  ),
+  single('ka.exec.container', 'requestURI', readExecContainer, 'Container of a pods/exec or pods/attach'),
+  listOf(
+    'ka.portforward.ports',
+    'requestURI',
+    readForwardedPorts,
+    'Ports in the URI of a pods/portforward; most clients name them later, in the stream',
   ),
 ];
 
@@ -217,31 +224,106 @@ const binding: Field[] = [
   anywhere(
     keyed(
       'ka.req.binding.subject.has_name',
-      'requestObject.subjects',
+      OBJECT + 'subjects',
       readTrue,
       'Always true; kept for rules of the official plugin',
     ),
   ),
-  text('ka.req.binding.role', 'requestObject.roleRef.name', 'Role that the binding grants'),
+  text('ka.req.binding.role', OBJECT + 'roleRef.name', 'Role that the binding grants'),
+  text(
+    'ka.req.binding.role_kind',
+    OBJECT + 'roleRef.kind',
+    'Kind of the role that the binding grants: Role or ClusterRole',
+  ),
 ];
 
+/** All that is in it is a value. */
+const CONFIG_MAP_DATA = OBJECT + 'data';
+reads(CONFIG_MAP_DATA + '.*');
 const objects: Field[] = [
   text('ka.req.configmap.name', 'objectRef.name', 'Name of the config map (of any object)'),
-  text('ka.req.configmap.obj', 'requestObject.data', 'Data of the config map, as JSON'),
-  list('ka.req.role.rules', 'requestObject.rules[]', 'Rules of a (Cluster)Role, each as JSON'),
-  list('ka.req.role.rules.apiGroups', 'requestObject.rules[i].apiGroups[]', 'API groups of the rules'),
+  text('ka.req.configmap.obj', CONFIG_MAP_DATA, 'Data of the config map, as JSON'),
+  list('ka.req.role.rules', OBJECT + 'rules[]', 'Rules of a (Cluster)Role, each as JSON'),
+  list('ka.req.role.rules.apiGroups', OBJECT + 'rules[i].apiGroups[]', 'API groups of the rules'),
   list(
     'ka.req.role.rules.nonResourceURLs',
-    'requestObject.rules[i].nonResourceURLs[]',
+    OBJECT + 'rules[i].nonResourceURLs[]',
     'Non-resource URLs of the rules',
   ),
-  list('ka.req.role.rules.verbs', 'requestObject.rules[i].verbs[]', 'Verbs of the rules'),
-  list('ka.req.role.rules.resources', 'requestObject.rules[i].resources[]', 'Resources of the rules'),
+  list('ka.req.role.rules.verbs', OBJECT + 'rules[i].verbs[]', 'Verbs of the rules'),
+  list('ka.req.role.rules.resources', OBJECT + 'rules[i].resources[]', 'Resources of the rules'),
+  // Any number of names may be written into a rule: they must not crowd out its verbs and resources.
+  list(
+    'ka.req.role.rules.resource_names',
+    OBJECT + 'rules[i].!resourceNames[]',
+    'Names of the objects that the rules are restricted to',
+  ),
   text('ka.req.service.type', SPEC + 'type', 'Type of the service, e.g. NodePort'),
   list('ka.req.service.ports', SPEC + 'ports[i]', 'Ports of the service, each as JSON'),
+  list(
+    'ka.req.service.external_ips',
+    SPEC + 'externalIPs[]',
+    'External addresses that the service takes traffic for',
+  ),
+  member('ka.req.labels', OBJECT + 'metadata.labels', 'Label of the object with the key in the brackets'),
+  member(
+    'ka.req.annotations',
+    OBJECT + 'metadata.annotations',
+    'Annotation of the object with the key in the brackets',
+  ),
+  single('ka.req.secret.type', OBJECT + 'type', readOfSecret, 'Type of the secret'),
+  single(
+    'ka.req.csr.signer',
+    SPEC + 'signerName',
+    readOfSigningRequest,
+    'Signer that the certificate is requested of',
+  ),
+  listOf(
+    'ka.req.csr.usages',
+    SPEC + 'usages[]',
+    readOfSigningRequest,
+    'Usages that are requested for the certificate',
+  ),
+  single(
+    'ka.req.csr.user',
+    SPEC + 'request',
+    readRequestedUser,
+    'User that the certificate would name: the common name of its subject',
+  ),
+  listOf(
+    'ka.req.csr.groups',
+    SPEC + 'request',
+    readRequestedGroups,
+    'Groups that the certificate would name: the organizations of its subject',
+  ),
+  listOf(
+    'ka.req.token.audiences',
+    SPEC + 'audiences[]',
+    readOfTokenRequest,
+    'Audiences of the service account token that is requested',
+  ),
+  single('ka.req.review.verb', OBJECT + 'spec', readReviewedVerb, 'Verb that an access review asks about'),
+  single(
+    'ka.req.review.resource',
+    SPEC + 'resourceAttributes.resource',
+    readReviewedResource,
+    'Resource that an access review asks about, with its subresource: pods/exec',
+  ),
+  single(
+    'ka.req.review.namespace',
+    OBJECT + 'spec',
+    readReviewedNamespace,
+    'Namespace that an access review, or a review of rules, asks about; none for all of them',
+  ),
+  single(
+    'ka.req.review.user',
+    SPEC + 'user',
+    readOfReview,
+    'User that an access review asks about, if it is not the one who asks',
+  ),
 ];
 
-const pod: Field[] = [
+const container: Field[] = [
   text('ka.req.container.image', SPEC + 'containers[0].image', 'Image of the first container'),
   single(
     'ka.req.container.image.repository',
@@ -256,30 +338,6 @@ const pod: Field[] = [
     readAnyPrivileged,
     'Whether any of the containers is privileged',
   ),
-  text('ka.req.pod.host_ipc', SPEC + 'hostIPC', "Value of the pod's hostIPC"),
-  text('ka.req.pod.host_network', SPEC + 'hostNetwork', "Value of the pod's hostNetwork"),
-  text('ka.req.pod.host_pid', SPEC + 'hostPID', "Value of the pod's hostPID"),
-  text('ka.req.pod.run_as_user', SPEC + 'securityContext.runAsUser', 'User id of the pod'),
-  text('ka.req.pod.run_as_group', SPEC + 'securityContext.runAsGroup', 'Group id of the pod'),
-  text('ka.req.pod.fs_group', SPEC + 'securityContext.fsGroup', 'Group id that owns the volumes'),
-  list(
-    'ka.req.pod.supplemental_groups',
-    SPEC + 'securityContext.supplementalGroups[]',
-    'Supplemental group ids of the pod',
-  ),
-  list('ka.req.pod.volumes.hostpath', SPEC + 'volumes[i].hostPath.path', 'Host paths that the pod mounts'),
-  keyed(
-    'ka.req.volume.hostpath',
-    SPEC + 'volumes[].hostPath.path',
-    readHostPathMatch,
-    'Whether the pod mounts the host path in the brackets; a * at its end stands for anything',
-  ),
-  list(
-    'ka.req.pod.volumes.flexvolume_driver',
-    SPEC + 'volumes[i].flexVolume.driver',
-    'Drivers of the flex volumes',
-  ),
-  listOf('ka.req.pod.volumes.volume_type', SPEC + 'volumes[i]', readVolumeTypes, 'Types of the volumes'),
 ];
 
 reads('requestReceivedTimestamp');
@@ -328,12 +386,12 @@ const typedFields: Field[] = [
 export const fields: StaticArray<Field> = StaticArray.fromArray(
   event
     .concat(typedFields)
+    .concat(exec)
     .concat(binding)
     .concat(objects)
-    .concat(pod)
-    .concat(containerFields('containers'))
-    .concat(containerFields('initContainers'))
-    .concat(containerFields('ephemeralContainers')),
+    .concat(container)
+    .concat(podFields())
+    .concat(workloadFields()),
 );
 
 /** The catalogue in the JSON of plugin_get_fields. */

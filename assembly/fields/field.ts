@@ -3,6 +3,7 @@
 import { Body } from '../json/scan';
 import { Node } from '../json/tape';
 import { Path } from './path';
+import { PodPlace } from './pod_place';
 import { addNode } from './values';
 
 /** What may stand in the brackets behind a field's name. */
@@ -49,6 +50,8 @@ export class Field {
   inOutput: bool = false;
   /** Whether the field has no value where nothing stands at its path. */
   needsPath: bool = true;
+  /** Of a field of a pod. */
+  pod: PodPlace | null = null;
 
   constructor(
     public readonly name: string,

@@ -5,10 +5,15 @@
 //   spec.containers[].name            each element
 //   spec.containers[i].name           each element, or the one that the field's index argument picks
 //   spec.containers[0].image          the first element
+//   spec.(containers|initContainers)[].name   each element of the one, then of the other
+//   @object.spec                      a place that a root finds, see addRoot
+//   metadata.labels.*                 for `reads` alone: members of any name
+//   rules[].!resourceNames[]          an oversized event need not keep what stands behind the exclamation mark
 import { Document } from '../json/document';
 import { Kind, Node, endOf, firstOf } from '../json/tape';
 import { Name } from '../json/name';
 import { ROOT, keys } from '../json/keys';
+import { Body } from '../json/scan';
 import { Stem } from './stem';
 
 const enum Mode {
@@ -16,12 +21,15 @@ const enum Mode {
   Each = 1,
   Picked = 2,
   First = 3,
+  /** The members with any of several keys, one after the other. */
+  Members = 4,
 }
 
 class Step {
   constructor(
     public mode: Mode,
     public key: Name | null,
+    public others: Name[] | null = null,
   ) {}
 }
 
@@ -30,7 +38,29 @@ export const NO_INDEX: u64 = u64.MAX_VALUE;
 
 export type Visit = (node: Node) => void;
 
-const top = new Stem(null, null);
+/** Where a path begins: an event, or what stands at one place or another, depending on the event. */
+class Root {
+  constructor(
+    readonly stem: Stem,
+    /** Its places: see json/keys.ts. */
+    readonly places: i32[],
+  ) {}
+}
+
+const roots = new Map<string, Root>();
+const top = new Root(new Stem(null, null, eventRoot, Body.None), [ROOT]);
+
+function eventRoot(): Node | null {
+  return Document.root;
+}
+
+/**
+ * A root, so that paths may begin with `name`, an `@` and a word: what `find` finds in the request's body, at one of
+ * `places`.
+ */
+export function addRoot(name: string, find: () => Node | null, places: i32[]): void {
+  roots.set(name, new Root(new Stem(null, null, find, Body.Request), places));
+}
 
 export class Path {
   /** The members up to the first list, or to the end. */
@@ -39,8 +69,9 @@ export class Path {
   private steps: StaticArray<Step>;
 
   constructor(text: string) {
-    const all = parse(text);
-    let stem = top;
+    const root = rootOf(text);
+    const all = parse(text, root.places);
+    let stem = root.stem;
     let members = 0;
     while (members < all.length && all[members].mode == Mode.Member) stem = stem.member(all[members++].key!);
     this.stem = stem;
@@ -80,6 +111,10 @@ export class Path {
         node = found;
         continue;
       }
+      if (step.mode == Mode.Members) {
+        this.walkMembers(node, i, index, visit);
+        return;
+      }
       const list = Document.indexed(node);
       if (!list) return;
       if (list.kind == Kind.Array) {
@@ -89,6 +124,14 @@ export class Path {
       if (list.kind != Kind.Object) return;
     }
     if (node.kind != Kind.Null) visit(node);
+  }
+
+  private walkMembers(object: Node, step: i32, index: u64, visit: Visit): void {
+    const names = this.steps[step].others!;
+    for (let i = 0; i < names.length; i++) {
+      const found = Document.member(object, names[i]);
+      if (found) this.walk(found, step + 1, index, visit);
+    }
   }
 
   private walkElements(list: Node, step: i32, index: u64, visit: Visit): void {
@@ -106,36 +149,63 @@ export class Path {
 
 /** Says that a reader looks at this path, too: an oversized event keeps what stands there. */
 export function reads(path: string): void {
-  parse(path);
+  parse(path, rootOf(path).places);
 }
 
-function parse(text: string): Step[] {
+function rootOf(text: string): Root {
+  if (!text.startsWith('@')) return top;
+  return roots.get(text.substring(0, wordEnd(text, 0)));
+}
+
+function wordEnd(text: string, at: i32): i32 {
+  while (at < text.length && text.charCodeAt(at) != 0x2e && text.charCodeAt(at) != 0x5b) at++;
+  return at;
+}
+
+function parse(text: string, from: i32[]): Step[] {
   const steps: Step[] = [];
-  let place = ROOT;
-  let at = 0;
+  let places = from;
+  let at = text.startsWith('@') ? wordEnd(text, 0) : 0;
   while (at < text.length) {
     const char = text.charCodeAt(at);
-    if (char == 0x2e) {
+    let names: string[] = [];
+    if (char == 0x2e || char == 0x21) {
+      if (char == 0x21) places = [];
       at++;
+      continue;
     } else if (char == 0x5b) {
       const close = text.indexOf(']', at);
       const inside = text.substring(at + 1, close);
       steps.push(new Step(inside == '' ? Mode.Each : inside == 'i' ? Mode.Picked : Mode.First, null));
       at = close + 1;
-    } else if (char == 0x27) {
-      const close = text.indexOf("'", at + 1);
-      const key = new Name(text.substring(at + 1, close));
-      place = keys.add(place, key);
-      steps.push(new Step(Mode.Member, key));
+      continue;
+    } else if (char == 0x2a) {
+      for (let i = 0; i < places.length; i++) keys.addAny(places[i]);
+      break;
+    } else if (char == 0x27 || char == 0x28) {
+      const close = text.indexOf(char == 0x27 ? "'" : ')', at + 1);
+      const inside = text.substring(at + 1, close);
+      names = char == 0x27 ? [inside] : inside.split('|');
       at = close + 1;
     } else {
-      let end = at;
-      while (end < text.length && text.charCodeAt(end) != 0x2e && text.charCodeAt(end) != 0x5b) end++;
-      const key = new Name(text.substring(at, end));
-      place = keys.add(place, key);
-      steps.push(new Step(Mode.Member, key));
+      const end = wordEnd(text, at);
+      names = [text.substring(at, end)];
       at = end;
     }
+    const members = names.map<Name>((name) => new Name(name));
+    places = below(places, members);
+    steps.push(
+      members.length == 1 ? new Step(Mode.Member, members[0]) : new Step(Mode.Members, null, members),
+    );
   }
   return steps;
+}
+
+/** The places of the members with these keys. */
+function below(places: i32[], names: Name[]): i32[] {
+  const found: i32[] = [];
+  for (let i = 0; i < places.length; i++) {
+    for (let j = 0; j < names.length; j++) found.push(keys.add(places[i], names[j]));
+  }
+  return found;
 }

@@ -7,6 +7,7 @@ import { writeValue, unescape, valueCapacity } from '../json/text';
 import { SLACK } from '../memory';
 import { Arena } from './arena';
 import { Field, Question, visit } from './field';
+import { addJoined } from './joined';
 import { Path } from './path';
 import { addBool, addCopy, addNode, addWritten } from './values';
 
@@ -17,31 +18,15 @@ const RUN_AS_USER = new Name('runAsUser');
 const RUN_AS_GROUP = new Name('runAsGroup');
 const HOST_PORT = new Name('hostPort');
 const CONTAINER_PORT = new Name('containerPort');
-const HOST_NETWORK = new Path('requestObject.spec.hostNetwork');
-const POD_RUN_AS_USER = new Path('requestObject.spec.securityContext.runAsUser');
-const POD_RUN_AS_GROUP = new Path('requestObject.spec.securityContext.runAsGroup');
-const VOLUMES = new Path('requestObject.spec.volumes');
 const ZERO = memory.data<u8>([0x30, 0]);
 
 /** The elements of each list at the path, joined by a space: a command as it is typed. */
 export function readJoined(field: Field, question: Question): void {
-  visit(field, question, addJoined);
+  visit(field, question, addCommand);
 }
 
-function addJoined(node: Node): void {
-  if (node.kind != Kind.Array) return;
-  const capacity = valueCapacity(node);
-  const out = Arena.alloc(capacity);
-  let length: u32 = 0;
-  const end = endOf(node);
-  for (let at = firstOf(node); at < end;) {
-    const element = changetype<Node>(at);
-    if (at != firstOf(node)) store<u8>(out + length++, 0x20);
-    length += writeValue(Document.text, element, out + length);
-    at += element.span;
-  }
-  Arena.trim(capacity, length + 1);
-  addWritten(out, length, 0, 0);
+function addCommand(node: Node): void {
+  if (node.kind == Kind.Array) addJoined(node, 0x20);
 }
 
 /** The repository of each image at the path: without tag and digest; a registry's port stays. */
@@ -90,11 +75,11 @@ let onHostNetwork = false;
 
 /** Whom each container runs as: its securityContext, else the pod's, else 0. */
 export function readEffectiveUser(field: Field, question: Question): void {
-  readEffective(field, question, POD_RUN_AS_USER, RUN_AS_USER);
+  readEffective(field, question, field.pod!.runAsUser, RUN_AS_USER);
 }
 
 export function readEffectiveGroup(field: Field, question: Question): void {
-  readEffective(field, question, POD_RUN_AS_GROUP, RUN_AS_GROUP);
+  readEffective(field, question, field.pod!.runAsGroup, RUN_AS_GROUP);
 }
 
 function readEffective(field: Field, question: Question, podPath: Path, name: Name): void {
@@ -115,7 +100,7 @@ function addEffective(container: Node): void {
 
 /** Each port's hostPort, else its containerPort where the pod shares the host's network. */
 export function readHostPorts(field: Field, question: Question): void {
-  const hostNetwork = HOST_NETWORK.find();
+  const hostNetwork = field.pod!.hostNetwork.find();
   onHostNetwork = hostNetwork != null && hostNetwork.kind == Kind.True;
   visit(field, question, addHostPort);
 }
@@ -154,7 +139,7 @@ let matches = false;
 
 /** Whether some host path equals the key, or begins with it when the key ends in `*`. */
 export function readHostPathMatch(field: Field, question: Question): void {
-  if (!VOLUMES.find()) return;
+  if (!field.pod!.volumes.find()) return;
   pattern = question.key;
   patternLength = question.keyLength;
   matches = false;
@@ -172,4 +157,13 @@ function matchHostPath(node: Node): void {
   const compared = isPrefix ? patternLength - 1 : patternLength;
   if (isPrefix ? length < compared : length != compared) return;
   matches = memory.compare(path, pattern, compared) == 0;
+}
+
+/** The service account by its name today, else by its older one, as kube-apiserver takes it. */
+export function readServiceAccount(field: Field, question: Question): void {
+  const pod = field.pod!;
+  const name = pod.serviceAccountName.find();
+  const isNamed = name != null && name.start != name.end;
+  const account = isNamed ? name : pod.serviceAccount.find();
+  if (account) addNode(account);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reader for any value of the event, by JSON pointer (RFC 6901).
+// The reader for any value, by JSON pointer (RFC 6901).
 import { Document } from '../json/document';
 import { Kind, Node, endOf, firstOf } from '../json/tape';
-import { isEscapedKey } from '../json/text';
 import { Field, Question } from './field';
+import { memberNamed } from './members';
 import { addNode } from './values';
 
 /** Tokens that are followed: deeper than any event that is indexed. */
@@ -14,11 +14,13 @@ let tokenLength: u32 = 0;
 const decoded = heap.alloc(256);
 const DECODED_SIZE: u32 = 256;
 
-/** The value at the pointer in the brackets, e.g. /requestObject/spec/replicas; the whole event for an empty one. */
+/** The value at the pointer in the brackets, below what stands at the path; that itself for an empty one. */
 export function readPointer(field: Field, question: Question): void {
+  const from = field.path.find();
+  if (!from) return;
   const end = question.key + question.keyLength;
   let at = question.key;
-  let node: Node = Document.root!;
+  let node: Node = from;
   for (let i = 0; at < end; i++) {
     if (i == MAX_TOKENS || load<u8>(at) != 0x2f) return;
     at = nextToken(at + 1, end);
@@ -64,7 +66,7 @@ function decodeToken(): bool {
 function child(node: Node): Node | null {
   const container = Document.indexed(node);
   if (!container) return null;
-  if (container.kind == Kind.Object) return childMember(container);
+  if (container.kind == Kind.Object) return memberNamed(container, token, tokenLength);
   if (container.kind != Kind.Array) return null;
   let left = index();
   if (left < 0) return null;
@@ -75,22 +77,6 @@ function child(node: Node): Node | null {
     left--;
   }
   return at < end ? changetype<Node>(at) : null;
-}
-
-/** The first member whose key, without its escapes, is the token. */
-function childMember(object: Node): Node | null {
-  const end = endOf(object);
-  for (let at = firstOf(object); at < end; at += changetype<Node>(at).span) {
-    const member = changetype<Node>(at);
-    const key = Document.text + member.keyStart;
-    const length = member.keyEnd - member.keyStart;
-    if (member.keyEscaped) {
-      if (isEscapedKey(key, key + length, token, tokenLength)) return member;
-    } else if (length == tokenLength && memory.compare(key, token, length) == 0) {
-      return member;
-    }
-  }
-  return null;
 }
 
 /** The token as the number of an element: digits without a leading zero; -1 for anything else. */

@@ -3,10 +3,9 @@
 import { Document } from '../json/document';
 import { Node } from '../json/tape';
 import { Name } from '../json/name';
-import { writeValue, valueCapacity } from '../json/text';
-import { Arena } from './arena';
 import { Field, Question, visit } from './field';
-import { addBool, addNode, addWritten } from './values';
+import { addPair } from './joined';
+import { addBool, addNode } from './values';
 
 const KIND = new Name('kind');
 const NAME = new Name('name');
@@ -54,14 +53,7 @@ function addQualifiedServiceAccount(subject: Node): void {
   if (!isOfKind(subject, SERVICE_ACCOUNT)) return;
   const name = Document.value(subject, NAME);
   const namespace = Document.value(subject, NAMESPACE);
-  if (!name || !namespace) return;
-  const capacity = valueCapacity(namespace) + 1 + valueCapacity(name);
-  const out = Arena.alloc(capacity);
-  let length = writeValue(Document.text, namespace, out);
-  store<u8>(out + length++, 0x3a);
-  length += writeValue(Document.text, name, out + length);
-  Arena.trim(capacity, length + 1);
-  addWritten(out, length, 0, 0);
+  if (name && namespace) addPair(namespace, 0x3a, name);
 }
 
 /** Always true: rules written for the official plugin rely on it. */

@@ -11,7 +11,9 @@ import { Members, Node } from '../json/tape';
  */
 export class Stem {
   /** The body that it stands in: without it nothing is found here. */
-  needs: Body = Body.None;
+  readonly needs: Body;
+  /** The body that the places below it stand in. */
+  private inside: Body;
   private below: Stem[] = [];
   private generation: u64 = 0;
   private found: Node | null = null;
@@ -19,11 +21,15 @@ export class Stem {
   constructor(
     private parent: Stem | null,
     private key: Name | null,
+    /** Of a root: where it looks, and the body in which. */
+    private find: (() => Node | null) | null = null,
+    body: Body = Body.None,
   ) {
-    if (parent && parent.parent) {
-      const key = parent.key!;
-      this.needs = parent.parent!.parent ? parent.needs : bodyOf(key.address, key.length);
-    }
+    this.needs = parent ? parent.inside : body;
+    let inside = this.needs;
+    // Right below the event, a body begins.
+    if (parent && !parent.parent && inside == Body.None) inside = bodyOf(key!.address, key!.length);
+    this.inside = inside;
   }
 
   /** The place of the member with this key. */
@@ -44,12 +50,14 @@ export class Stem {
 
   private look(): Node | null {
     const parent = this.parent;
-    let found = Document.root;
+    let found: Node | null;
     if (parent) {
       const object = parent.generation == Document.generation ? parent.found : parent.look();
       const members = object ? Document.indexed(object) : null;
       const key = this.key!;
       found = members ? Members.find(members, Document.text, key.address, key.length) : null;
+    } else {
+      found = this.find!();
     }
     this.generation = Document.generation;
     this.found = found;

@@ -2,6 +2,7 @@
 // Readers for the object that a request is about.
 import { Document } from '../json/document';
 import { Name } from '../json/name';
+import { Node } from '../json/tape';
 import { Field, Question } from './field';
 import { Path } from './path';
 import { addNode } from './values';
@@ -16,11 +17,32 @@ const PODS = new Name('pods');
  * the one in the request's path, also for pods/exec and the like.
  */
 export function readPodName(field: Field, question: Question): void {
-  const resource = RESOURCE.find();
-  if (!resource || !PODS.is(Document.text, resource)) return;
-  const subresource = SUBRESOURCE.find();
-  const ofPod = !subresource || subresource.start == subresource.end;
-  const created = ofPod ? field.path.find() : null;
+  if (!isResource(PODS)) return;
+  const created = isWhole() ? field.path.find() : null;
   const name = created ? created : NAME.find();
   if (name) addNode(name);
+}
+
+/** The resource that the request is about. */
+export function resource(): Node | null {
+  return RESOURCE.find();
+}
+
+/** Whether the request is about a resource of this name, or one of its subresources. */
+export function isResource(name: Name): bool {
+  const resource = RESOURCE.find();
+  return resource != null && name.is(Document.text, resource);
+}
+
+/** Whether the request is about an object itself, and not about a subresource. */
+export function isWhole(): bool {
+  const subresource = SUBRESOURCE.find();
+  return !subresource || subresource.start == subresource.end;
+}
+
+/** Whether the request is about this subresource of this resource. */
+export function isAbout(resource: Name, subresource: Name): bool {
+  if (!isResource(resource)) return false;
+  const found = SUBRESOURCE.find();
+  return found != null && subresource.is(Document.text, found);
 }

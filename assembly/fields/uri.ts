@@ -3,6 +3,7 @@
 import { Document } from '../json/document';
 import { hexValue } from '../json/scan';
 import { valueCapacity, writeValue } from '../json/text';
+import { Node } from '../json/tape';
 import { Bytes } from '../memory';
 import { Arena } from './arena';
 import { Field, Question } from './field';
@@ -10,31 +11,106 @@ import { addWritten } from './values';
 
 const MALFORMED: u32 = u32.MAX_VALUE;
 
+// The parameter that `next` has found: its key, and its value's text, both not decoded.
+let key: usize = 0;
+let keyEnd: usize = 0;
+let value: usize = 0;
+let valueEnd: usize = 0;
+// Where the next one begins, and where the query ends.
+let at: usize = 0;
+let end: usize = 0;
+
 /**
  * The first value of the query parameter named by the key. A parameter with a malformed escape or a
  * semicolon is passed over; the others are had.
  */
 export function readUriParameter(field: Field, question: Question): void {
+  addParameter(field.path.find(), question.key, question.keyLength);
+}
+
+/** Adds the first value of the parameter with this name in the URI's query. */
+export function addParameter(uri: Node | null, name: usize, nameLength: u32): void {
+  if (!uri || open(uri) == 0) return;
+  while (next()) {
+    if (!isNamed(name, nameLength)) continue;
+    // The value is decoded where it stands: it only gets shorter, and the byte behind it is free.
+    const length = decode(value, valueEnd, value);
+    if (length == MALFORMED) continue;
+    addWritten(value, length, 0, 0);
+    return;
+  }
+}
+
+/** Adds all values of the parameter with this name, joined by spaces, as one text. */
+export function addParameters(uri: Node | null, name: usize, nameLength: u32): void {
+  const out = uri ? open(uri) : 0;
+  if (out == 0) return;
+  // What is written stays behind what is read: each value loses its name and `=`, and gets a space.
+  let length: u32 = 0;
+  let count = 0;
+  while (next()) {
+    if (!isNamed(name, nameLength)) continue;
+    const to = out + length + u32(count > 0);
+    const decoded = decode(value, valueEnd, to);
+    if (decoded == MALFORMED) continue;
+    if (count++ > 0) store<u8>(to - 1, 0x20);
+    length = u32(to - out) + decoded;
+  }
+  if (count > 0) addWritten(out, length, 0, 0);
+}
+
+/** Adds each number in the values of the parameter with this name, which have commas between them. */
+export function addNumbers(uri: Node | null, name: usize, nameLength: u32): void {
+  if (!uri || open(uri) == 0) return;
+  while (next()) {
+    if (!isNamed(name, nameLength)) continue;
+    const length = decode(value, valueEnd, value);
+    if (length == MALFORMED) continue;
+    const behind = value + length;
+    for (let from = value; from <= behind;) {
+      const comma = Bytes.find(from, behind, 0x2c);
+      if (isNumber(from, comma)) addWritten(from, u32(comma - from), 0, 0);
+      from = comma + 1;
+    }
+  }
+}
+
+function isNumber(from: usize, end: usize): bool {
+  if (from == end) return false;
+  for (; from < end; from++) {
+    if (<u32>load<u8>(from) - 0x30 > 9) return false;
+  }
+  return true;
+}
+
+/** Adds the path of the URI: what stands before its query. */
+export function readUriPath(field: Field, question: Question): void {
   const node = field.path.find();
-  if (!node) return;
+  const uri = node ? open(node) : 0;
+  // `at` is one behind the question mark, or behind the end.
+  if (uri != 0) addWritten(uri, u32(at - 1 - uri), 0, 0);
+}
+
+/** Writes the URI to the arena and goes to its query; where it stands. */
+function open(node: Node): usize {
   const capacity = valueCapacity(node);
   const uri = Arena.alloc(capacity);
-  const end = uri + endOfQuery(uri, writeValue(Document.text, node, uri));
-  let at = Bytes.find(uri, end, 0x3f) + 1;
+  end = uri + endOfQuery(uri, writeValue(Document.text, node, uri));
+  at = Bytes.find(uri, end, 0x3f) + 1;
+  return uri;
+}
+
+/** Goes to the next parameter without a semicolon; false when there is none. */
+function next(): bool {
   while (at < end) {
-    const next = Bytes.find(at, end, 0x26);
-    const equals = Bytes.find(at, next, 0x3d);
-    if (Bytes.find(at, next, 0x3b) == next && isKey(at, equals, question)) {
-      // The value is decoded where it stands: it only gets shorter, and the byte behind it is free.
-      const from = min(equals + 1, next);
-      const length = decode(from, next, from);
-      if (length != MALFORMED) {
-        addWritten(from, length, 0, 0);
-        return;
-      }
-    }
-    at = next + 1;
+    key = at;
+    valueEnd = Bytes.find(at, end, 0x26);
+    keyEnd = Bytes.find(at, valueEnd, 0x3d);
+    value = min(keyEnd + 1, valueEnd);
+    at = valueEnd + 1;
+    if (Bytes.find(key, valueEnd, 0x3b) == valueEnd) return true;
   }
+  return false;
 }
 
 /** The length without the fragment. */
@@ -42,12 +118,12 @@ function endOfQuery(uri: usize, length: u32): u32 {
   return u32(Bytes.find(uri, uri + length, 0x23) - uri);
 }
 
-function isKey(from: usize, end: usize, question: Question): bool {
-  const capacity = u32(end - from) + 1;
+function isNamed(name: usize, nameLength: u32): bool {
+  const capacity = u32(keyEnd - key) + 1;
   const out = Arena.alloc(capacity);
-  const length = decode(from, end, out);
+  const length = decode(key, keyEnd, out);
   Arena.trim(capacity, 0);
-  return length == question.keyLength && memory.compare(out, question.key, length) == 0;
+  return length == nameLength && memory.compare(out, name, length) == 0;
 }
 
 /** Decodes %XX and +; the length written, or MALFORMED. `out` may be `from`. */

@@ -86,7 +86,7 @@ export function answerOf(node: Node): u64 {
     Bytes.copy(text, Document.text + start, size);
   }
   store<u8>(text + length, 0);
-  store<u64>(offsets, u64(EVENT_HEADER + start) | (u64(size) << 32));
+  store<u64>(offsets, isOfEvent(node) ? u64(EVENT_HEADER + start) | (u64(size) << 32) : 0);
   store<u64>(offsets, base + u64(text), OFFSETS);
   return (1 << 32) | u64(offsets + OFFSETS);
 }
@@ -98,7 +98,13 @@ export function addNode(node: Node): void {
   const out = Arena.alloc(capacity);
   const length = writeValue(Document.text, node, out);
   Arena.trim(capacity, length + 1);
-  addWritten(out, length, EVENT_HEADER + node.start, node.end - node.start);
+  if (isOfEvent(node)) addWritten(out, length, EVENT_HEADER + node.start, node.end - node.start);
+  else addWritten(out, length, 0, 0);
+}
+
+/** Whether the text of the node stands in the event, and was not put together from parts of it. */
+function isOfEvent(node: Node): bool {
+  return node.end <= Document.root!.end;
 }
 
 /** Adds a part of a node's text that was written elsewhere: `length` bytes at `from`. No offsets. */

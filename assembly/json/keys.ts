@@ -13,6 +13,8 @@ const SLOTS: u32 = 512;
 export const ROOT: i32 = 0;
 /** A place that no field reads. */
 export const UNREAD: i32 = -1;
+/** A place where anything may stand that is read elsewhere, at any depth: a patch says where it belongs. */
+export const ANYTHING: i32 = -2;
 /** Bytes of a key with escapes that is looked at: all names are shorter, even if each letter is escaped. */
 const MAX_ESCAPED: u32 = 512;
 const plain = heap.alloc(MAX_ESCAPED + SLACK);
@@ -23,17 +25,41 @@ export class Keys {
   private slots: StaticArray<u8> = new StaticArray<u8>(SLOTS);
   // The place below a place, by its number and the key's.
   private below: Map<i32, i32> = new Map();
+  private count: i32 = 0;
+  // The places of which a field reads members of any name.
+  private maps: i32[] = [];
+
+  /** A place that `link` leads to. */
+  place(): i32 {
+    return ++this.count;
+  }
 
   /** The place of the member `name` of the object at `place`, which is read. */
   add(place: i32, name: Name): i32 {
     const step = place * MAX_KEYS + this.number(name);
-    if (!this.below.has(step)) this.below.set(step, this.below.size + 1);
+    if (!this.below.has(step)) this.below.set(step, ++this.count);
     return this.below.get(step);
+  }
+
+  /** Makes `target` the place of the member `name` of the object at `place`. */
+  link(place: i32, name: Name, target: i32): void {
+    this.below.set(place * MAX_KEYS + this.number(name), target);
+  }
+
+  /** Members of any name of the object at `place` are read. */
+  addAny(place: i32): void {
+    if (!this.maps.includes(place)) this.maps.push(place);
+  }
+
+  /** Whether members of any name of the object at `place` are read. */
+  isMap(place: i32): bool {
+    return place == ANYTHING || this.maps.includes(place);
   }
 
   /** The place of the member with key `number` of the object at `place`, or UNREAD. */
   member(place: i32, number: i32): i32 {
     if (place == UNREAD || number < 0) return UNREAD;
+    if (place == ANYTHING) return ANYTHING;
     const step = place * MAX_KEYS + number;
     return this.below.has(step) ? this.below.get(step) : UNREAD;
   }

@@ -95,7 +95,8 @@ function hex4(at: usize): u32 {
   return value;
 }
 
-function writeUtf8(point: u32, out: usize): usize {
+/** Writes a character; the address behind it. */
+export function writeUtf8(point: u32, out: usize): usize {
   if (point < 0x80) {
     store<u8>(out, point);
     return out + 1;

@@ -18,8 +18,6 @@ const REQUEST_OBJECT = new Name('requestObject');
 const RESPONSE_OBJECT = new Name('responseObject');
 const MANAGED_FIELDS = new Name('managedFields');
 const LAST_APPLIED = new Name('kubectl.kubernetes.io/last-applied-configuration');
-/** The place of a config map's data: a field reads all that is in it. */
-const DATA = keys.add(keys.add(ROOT, REQUEST_OBJECT), new Name('data'));
 
 /** Bytes that the marker, and closing what is open, may add to what was read. */
 const ADDED: u32 = <u32>MAX_DEPTH + 64;
@@ -273,7 +271,8 @@ export class Trim {
   }
 
   private members(depth: i32, place: i32): void {
-    const dataEnd = this.top + min(this.arrayLimit, NO_LIMIT - this.top);
+    const isMap = keys.isMap(place);
+    const mapEnd = this.top + min(this.arrayLimit, NO_LIMIT - this.top);
     const seen = seenAt(depth);
     seen.clear();
     let others: u32 = 0;
@@ -292,7 +291,7 @@ export class Trim {
       const isNew = seen.isNew(key, isEscaped);
       const inside = isNew ? keys.member(place, key) : UNREAD;
       const isRead = inside != UNREAD || (depth == TOP && (isNew || key < 0));
-      const isSurplus = place == DATA ? this.top >= dataEnd : others >= this.limits.members;
+      const isSurplus = isMap ? this.top >= mapEnd : others >= this.limits.members;
       const before = this.top;
       let isKept = false;
       if (this.isNoise(start + 1, length, depth) || (!isRead && isSurplus)) {

@@ -3,10 +3,35 @@
 import { describe, expect, test } from 'vitest';
 import { OFFICIAL_FIELDS, words } from '../../bench/lib/official-fields.mjs';
 import { ask, catalogue } from '../support/ask';
+import { SIGNING_REQUEST } from '../support/csr';
 import { auditEvent } from '../support/events';
 
+/** Fields of a pod that the official plugin does not have. */
+const POD = words(
+  'service_account node_name tolerations* automount_token host_users share_process_ns runtime_class seccomp apparmor',
+);
+/** All fields of a pod, which workloads have, too. */
+const PODS = [
+  ...POD,
+  ...OFFICIAL_FIELDS.filter((name) => name.startsWith('ka.req.pod.')).map((name) => name.slice(11)),
+];
 /** Fields that the official plugin does not have. */
-const OWN = ['ka.value[k]', 'ka.truncated'];
+const OWN = [
+  ...words(`truncated value[k] req.value[k] resp.value[k] level annotation[k] uri.path user.uid user.extra[k]
+  user.type user.sa.namespace user.sa.name impuser.groups* impuser.uid impuser.extra[k] target.apigroup
+  target.apiversion target.uid response.status response.message exec.command exec.container portforward.ports*
+  req.labels[k] req.annotations[k] req.role.rules.resource_names*[i] req.binding.role_kind req.secret.type
+  req.service.external_ips* req.csr.signer req.csr.user req.csr.groups* req.csr.usages* req.token.audiences*
+  req.review.verb req.review.resource req.review.namespace req.review.user`).map((name) => `ka.${name}`),
+  ...POD.map((name) => `ka.req.pod.${name}`),
+  ...PODS.map((name) => `ka.req.workload.${name}`),
+  ...PODS.filter((name) => name.startsWith('containers.')).map(
+    (name) => `ka.req.workload.all_${name.slice(0, -3)}`,
+  ),
+  'ka.req.workload.kind',
+  'ka.req.workload.volume.hostpath[k]',
+];
+
 /** Those that are no strings. */
 const TYPED: Record<string, string> = {
   'ka.timestamp': 'abstime',
@@ -86,34 +111,70 @@ describe('every field has a value', () => {
       'validation.policy.admission.k8s.io/validation_failure': '[]',
       'pod-security.kubernetes.io/audit-violations': 'would violate',
       cluster_name: 'prod',
+      k: 'v',
     },
-    user: { username: 'alice', groups: ['dev'] },
-    impersonatedUser: { username: 'bob' },
-    requestURI: '/api?k=v',
-    objectRef: { resource: 'pods', subresource: 'exec', namespace: 'ns', name: 'web' },
+    user: {
+      username: 'system:serviceaccount:ci:builder',
+      uid: '1',
+      groups: ['dev'],
+      extra: { k: ['v'] },
+    },
+    impersonatedUser: { username: 'bob', uid: '2', groups: ['dev'], extra: { k: ['v'] } },
+    requestURI: '/api?k=v&command=id&container=c&ports=80',
     userAgent: 'kubectl',
     sourceIPs: ['10.0.0.1'],
-    responseStatus: { code: 201, reason: 'Created' },
+    responseStatus: { code: 201, status: 'Success', reason: 'Created', message: 'made' },
     requestReceivedTimestamp: '2025-03-18T09:42:11.478281Z',
     stageTimestamp: '2025-03-18T09:42:11.488789Z',
     responseObject: { metadata: { name: 'web-1' } },
     requestObject: {
+      type: 'Opaque',
+      metadata: { labels: { k: 'v' }, annotations: { k: 'v' } },
       subjects: [
         { kind: 'User', name: 'u' },
         { kind: 'Group', name: 'g' },
         { kind: 'ServiceAccount', name: 's', namespace: 'n' },
       ],
-      roleRef: { name: 'admin' },
+      roleRef: { kind: 'ClusterRole', name: 'admin' },
       data: { a: 'b' },
-      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'], nonResourceURLs: ['/x'] }],
+      rules: [
+        {
+          apiGroups: [''],
+          resources: ['pods'],
+          verbs: ['get'],
+          nonResourceURLs: ['/x'],
+          resourceNames: ['n'],
+        },
+      ],
       spec: {
         type: 'NodePort',
         expirationSeconds: 3600,
         ports: [{ port: 80 }],
+        externalIPs: ['192.0.2.1'],
+        signerName: 'kubernetes.io/kube-apiserver-client',
+        usages: ['client auth'],
+        request: SIGNING_REQUEST,
+        audiences: ['vault'],
+        user: 'bob',
+        resourceAttributes: { verb: 'get', resource: 'secrets', namespace: 'ns' },
         hostIPC: true,
         hostNetwork: true,
         hostPID: true,
-        securityContext: { runAsUser: 3, runAsGroup: 4, fsGroup: 5, supplementalGroups: [6] },
+        hostUsers: false,
+        shareProcessNamespace: true,
+        serviceAccountName: 'web',
+        automountServiceAccountToken: false,
+        nodeName: 'worker-1',
+        runtimeClassName: 'gvisor',
+        tolerations: [{ operator: 'Exists' }],
+        securityContext: {
+          runAsUser: 3,
+          runAsGroup: 4,
+          fsGroup: 5,
+          supplementalGroups: [6],
+          seccompProfile: { type: 'Unconfined' },
+          appArmorProfile: { type: 'Unconfined' },
+        },
         volumes: [
           { name: 'h', hostPath: { path: '/etc' } },
           { name: 'f', flexVolume: { driver: 'd' } },
@@ -125,10 +186,32 @@ describe('every field has a value', () => {
     },
   });
 
+  // Members that mean something else in other objects.
+  const ABOUT: [prefix: string, resource: string, subresource: string][] = [
+    ['ka.portforward.', 'pods', 'portforward'],
+    ['ka.req.workload.', 'pods', ''],
+    ['ka.req.secret.', 'secrets', ''],
+    ['ka.req.csr.', 'certificatesigningrequests', ''],
+    ['ka.req.token.', 'serviceaccounts', 'token'],
+    ['ka.req.review.', 'subjectaccessreviews', ''],
+    ['', 'pods', 'exec'],
+  ];
+  const of = (name: string) => {
+    const [, resource, subresource] = ABOUT.find(([prefix]) => name.startsWith(prefix))!;
+    const ref = { resource, subresource, namespace: 'ns', name: 'web', uid: '3' };
+    return { ...event, objectRef: { ...ref, apiGroup: 'apps', apiVersion: 'v1' } };
+  };
+  const KEYS: Record<string, string> = {
+    'ka.value': '/verb',
+    'ka.req.value': '/spec/user',
+    'ka.resp.value': '/metadata/name',
+  };
+
   test.each(catalogue().map(({ name, isList, arg }) => [name, isList, arg] as const))(
     '%s',
     (name, isList, arg) => {
-      const value = ask(event, arg?.isKey ? `${name}[${name === 'ka.value' ? '/verb' : 'k'}]` : name);
+      const event = of(name);
+      const value = ask(event, arg?.isKey ? `${name}[${KEYS[name] ?? 'k'}]` : name);
       expect(value).not.toBeNull();
       expect(Array.isArray(value)).toBe(isList ?? false);
       if (arg?.isIndex) {
@@ -143,7 +226,10 @@ describe('every field has a value', () => {
     const found = catalogue().filter(
       ({ name, arg }) =>
         ask(
-          { stage: undefined, verb: undefined, requestURI: undefined, stageTimestamp: undefined },
+          {
+            ...{ stage: undefined, verb: undefined, requestURI: undefined },
+            ...{ level: undefined, stageTimestamp: undefined },
+          },
           arg?.isKey ? `${name}[k]` : name,
         ) !== null,
     );

@@ -31,6 +31,14 @@ const SINGLE: [field: string, members: (value: unknown) => Record<string, unknow
   ['ka.resp.name', (value) => ({ responseObject: { metadata: { name: value } } })],
   ['ka.response.code', (value) => ({ responseStatus: { code: value } })],
   ['ka.response.reason', (value) => ({ responseStatus: { reason: value } })],
+  ['ka.response.status', (value) => ({ responseStatus: { status: value } })],
+  ['ka.response.message', (value) => ({ responseStatus: { message: value } })],
+  ['ka.level', (value) => ({ level: value })],
+  ['ka.user.uid', (value) => ({ user: { uid: value } })],
+  ['ka.impuser.uid', (value) => ({ impersonatedUser: { uid: value } })],
+  ['ka.target.apigroup', (value) => ({ objectRef: { apiGroup: value } })],
+  ['ka.target.apiversion', (value) => ({ objectRef: { apiVersion: value } })],
+  ['ka.target.uid', (value) => ({ objectRef: { uid: value } })],
   ['ka.req.binding.role', (value) => ({ requestObject: { roleRef: { name: value } } })],
   ['ka.req.configmap.obj', (value) => ({ requestObject: { data: value } })],
   ['ka.req.service.type', (value) => ({ requestObject: { spec: { type: value } } })],
@@ -77,7 +85,7 @@ describe.each(SINGLE)('%s', (field, members) => {
 
   test('what should hold it is missing, null or of another type', () => {
     const [key] = Object.keys(members('x'));
-    if (['auditID', 'stage', 'verb', 'requestURI', 'userAgent'].includes(key)) return;
+    if (['auditID', 'stage', 'verb', 'requestURI', 'userAgent', 'level'].includes(key)) return;
     for (const holder of [undefined, null, 'text', 5, true, [], {}, [members('x')[key]]]) {
       expect(ask({ [key]: holder }, field), JSON.stringify(holder)).toBeNull();
     }
