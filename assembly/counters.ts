@@ -44,6 +44,10 @@ export const enum Counter {
   HttpRefusedNoRoom = 36,
   HttpMadeRoom = 37,
   HttpClientsLeft = 38,
+  UsersKnown = 39,
+  UsersForgotten = 40,
+  PodsKnown = 41,
+  PodsForgotten = 42,
 }
 
 /** A metric's name, and what it tells. */
@@ -103,6 +107,10 @@ export const METRICS: Metric[] = [
   new Metric('http_refused_no_room', 'webhook requests told to come again because too much is waiting: 429'),
   new Metric('http_connections_made_room', 'webhook connections closed to make room for new ones'),
   new Metric('http_clients_left', 'webhook clients that left before their request had its answer'),
+  new Metric('users_known', 'users that are remembered', true),
+  new Metric('users_forgotten', 'users forgotten because others came (knownUsers)'),
+  new Metric('pods_known', 'pods that are remembered', true),
+  new Metric('pods_forgotten', 'pods forgotten because others came (knownPods)'),
 ];
 
 class Counters {

@@ -4,11 +4,13 @@ import { Batch } from './audit/batch';
 import { Config } from './config/config';
 import { readConfig } from './config/config';
 import { Counter, counters } from './counters';
+import { KNOWN_PODS, KNOWN_USERS } from './config/schema';
 import { forgetEvent } from './fields/extract';
 import { realtime } from './host';
 import { takeTextCount } from './log';
 import { openSource } from './sources/open';
 import { Poll, Source } from './sources/source';
+import { Seen } from './state/seen';
 import { forgetSource, survivor } from './survivor';
 
 /** What nextBatch gives instead of a count of events. */
@@ -51,6 +53,7 @@ export function open(params: string): bool {
   ended = false;
   if (!source) return false;
   survivor.open = 1;
+  Seen.begin(config.integer(KNOWN_USERS), config.integer(KNOWN_PODS));
   if (isNew) source!.handOver();
   counters.commit();
   return true;
@@ -59,6 +62,7 @@ export function open(params: string): bool {
 export function close(): void {
   if (source) {
     source!.close();
+    Seen.end();
     forgetSource();
     counters.commit();
   }

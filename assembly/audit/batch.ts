@@ -5,6 +5,8 @@ import { memoryBase } from '../host';
 import { Body, scannedBodies } from '../json/scan';
 import { Node, Tape } from '../json/tape';
 import { Block, PADDING } from '../memory';
+import { Seen } from '../state/seen';
+import { SeenBefore } from '../state/seen_before';
 
 /** Bytes in front of the payload in an event: header (26), two parameter lengths (8), plugin id (4). */
 export const EVENT_HEADER: u32 = 38;
@@ -17,16 +19,19 @@ export const MAX_EVENTS: u32 = 256;
 export const FULL_BYTES: u32 = 1024 * 1024;
 /** Bytes that one poll goes through at most, whether they hold events or not: Falco's signals must not wait. */
 const WORK_BYTES: i64 = 8 * 1024 * 1024;
+/** Memory for what was seen before that a batch keeps for the next one. */
+const KEEP_SEEN: u32 = 64 * 1024;
 /** Memory that a batch keeps for the next one. */
 const KEEP_BYTES: u32 = 2 * FULL_BYTES;
 
-/** Where an event's parts lie, as offsets into the two blocks of the batch; its cluster's number, and its bodies. */
+/** Where an event's parts lie, as offsets into the blocks of the batch; its cluster's number, and its bodies. */
 @unmanaged
 class Slot {
   event: u32;
   tape: u32;
   cluster: u32;
   bodies: Body;
+  seen: u32;
 }
 const SLOT_SIZE: u32 = offsetof<Slot>();
 
@@ -37,6 +42,8 @@ export class Batch {
   private events: Block = new Block();
   private used: u32 = 0;
   private workLeft: i64 = 0;
+  private seenBefore: Block = new Block();
+  private seenUsed: u32 = 0;
   private slots: usize = heap.alloc(MAX_EVENTS * SLOT_SIZE);
   /** Where the array of native event addresses stands. */
   readonly pointers: usize = heap.alloc(MAX_EVENTS * 8);
@@ -51,6 +58,8 @@ export class Batch {
     this.tapes.clear();
     this.events.shrink(KEEP_BYTES);
     this.tapes.shrink(KEEP_BYTES);
+    this.seenUsed = 0;
+    this.seenBefore.shrink(KEEP_SEEN);
   }
 
   /** Whether this poll is to end: the batch is full, or enough was gone through, or `end` was called. */
@@ -69,7 +78,7 @@ export class Batch {
   }
 
   /**
-   * Copies an event in, the one that was scanned last. The nodes from `tape` (an offset into `tapes`) on belong to it, with offsets relative
+   * Copies an event in, the one that was scanned and observed last. The nodes from `tape` (an offset into `tapes`) on belong to it, with offsets relative
    * to `payload`. `time` is in nanoseconds since the epoch; `cluster` as clusters.ts numbers them.
    */
   add(payload: usize, length: u32, time: u64, tape: u32, cluster: u32): void {
@@ -87,6 +96,7 @@ export class Batch {
     slot.tape = tape;
     slot.cluster = cluster;
     slot.bodies = scannedBodies;
+    slot.seen = this.keepSeen();
   }
 
   /** Notes the time that an event carries itself. */
@@ -128,6 +138,20 @@ export class Batch {
   /** The bodies that event `index` may have. */
   bodies(index: i32): Body {
     return this.slot(index).bodies;
+  }
+
+  /** What was seen before of the user and the pod of event `index`. */
+  seen(index: i32): SeenBefore {
+    return changetype<SeenBefore>(this.seenBefore.address + this.slot(index).seen);
+  }
+
+  /** Copies what Seen says of the event; its offset. */
+  private keepSeen(): u32 {
+    const size = Seen.before.size;
+    const at = this.seenUsed;
+    this.seenUsed = (at + size + 7) & ~7;
+    memory.copy(this.seenBefore.reserve(this.seenUsed) + at, changetype<usize>(Seen.before), size);
+    return at;
   }
 
   private slot(index: u32): Slot {

@@ -7,12 +7,13 @@ import { Index, ScanError, scan, scanError, scanErrorAt, skipSpace } from '../js
 import { lineEnd } from '../json/skip';
 import { Node } from '../json/tape';
 import { Reason, Severity, logLimited, mayLog } from '../log';
+import { Seen } from '../state/seen';
 import { MAX_NESTING, survivor } from '../survivor';
 import { Batch } from './batch';
 import { NO_CLUSTER } from './clusters';
 import { Window } from './dedupe';
-import { Shape, hasAuditId, itemsOf, shapeOf, timeOf } from './event';
 import { Fault, Faults } from './faults';
+import { Head, Shape } from './head';
 import { leadingItems } from './list';
 import { Resync } from './resync';
 import { Rest, Salvage, hasTooManyValues } from './salvage';
@@ -192,13 +193,14 @@ export class Payload {
     }
     this.at = behind;
     const root = changetype<Node>(tapes.address + tape);
-    const shape = shapeOf(at, root, this.inList());
+    Head.read(at, root);
+    const shape = Head.shape(this.inList());
     if (shape == Shape.Event) {
       this.event(batch, at, u32(behind - at), tape);
       return;
     }
     // `kind` behind `items`: the items were skipped as one span and are walked now.
-    const items = shape == Shape.List ? itemsOf(at, root) : null;
+    const items = shape == Shape.List ? Head.items() : null;
     const start = items ? at + items.start : 0;
     tapes.top = tape;
     if (start != 0) this.enter(start, behind);
@@ -218,9 +220,10 @@ export class Payload {
     this.giveUpIfHopeless(at);
   }
 
-  /** An event that is whole. */
+  /** An event that is whole, whose Head was read. */
   private event(batch: Batch, at: usize, length: u32, tape: u32): void {
     const tapes = batch.tapes;
+    const address = tapes.address;
     const isTooLarge = length > this.faults.maxEventSize;
     if (isTooLarge || hasTooManyValues(at, length, tapes, tape)) {
       tapes.top = tape;
@@ -229,8 +232,9 @@ export class Payload {
       return;
     }
     const root = changetype<Node>(tapes.address + tape);
-    if (this.window && hasAuditId(at, root) && this.isDuplicate(at, length)) tapes.top = tape;
-    else this.deliver(batch, at, length, tape, root);
+    if (tapes.address != address) Head.read(at, root);
+    if (this.window && Head.hasAuditId() && this.isDuplicate(at, length)) tapes.top = tape;
+    else this.deliver(batch, at, length, tape, root, false);
   }
 
   private oversized(batch: Batch, at: usize, end: usize, fault: Fault, inList: bool): void {
@@ -261,7 +265,8 @@ export class Payload {
         batch.tapes.top = tape;
         return;
       }
-      this.deliver(batch, salvage.text, salvage.length, tape, changetype<Node>(batch.tapes.address + tape));
+      const root = changetype<Node>(batch.tapes.address + tape);
+      this.deliver(batch, salvage.text, salvage.length, tape, root, true);
       this.faults.salvaged(fault, detail, position);
     } else if (rest == Rest.WithoutId) {
       this.faults.add(Fault.WithoutId, fault == Fault.Invalid ? detail : ScanError.None, position);
@@ -270,14 +275,16 @@ export class Payload {
     }
   }
 
-  private deliver(batch: Batch, at: usize, length: u32, tape: u32, root: Node): void {
-    let time = timeOf(at, root);
+  /** Delivers the event whose Head was read. */
+  private deliver(batch: Batch, at: usize, length: u32, tape: u32, root: Node, isCut: bool): void {
+    let time = Head.time();
     if (time == NO_TIME) {
       time = realtime();
       counters.add(Counter.WithoutTime, 1);
     } else {
       batch.noteTime(time);
     }
+    Seen.observe(this.cluster, root, time, isCut);
     batch.add(at, length, time, tape, this.cluster);
     this.good++;
     counters.add(Counter.EventsReceived, 1);

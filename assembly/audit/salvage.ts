@@ -4,7 +4,7 @@ import { Name } from '../json/name';
 import { Index, MAX_NODES, ScanError, scan, scanError } from '../json/scan';
 import { NODE_SIZE, Node, Tape } from '../json/tape';
 import { Step, Trim } from '../json/trim';
-import { Shape, hasAuditId, shapeOf } from './event';
+import { Head, Shape } from './head';
 
 /** What EKS puts in the place of what it cuts off. */
 const EKS_MARK = new Name('[Truncated...]');
@@ -48,7 +48,7 @@ export class Salvage {
     return this.keep(at, end, size, Step.Noise, tapes, inList);
   }
 
-  /** The nodes of the event are appended to `tapes`, if it is one. */
+  /** The nodes of the event are appended to `tapes`, if it is one; Head is then its. */
   private keep(at: usize, end: usize, size: u32, first: Step, tapes: Tape, inList: bool): Rest {
     if (load<u8>(at) != 0x7b) return Rest.Nothing;
     this.trim.run(at, end, size, first);
@@ -58,8 +58,9 @@ export class Salvage {
     if (scan(text, text, text + this.length, tapes, Index.Event) == 0) return Rest.Nothing;
     const root = changetype<Node>(tapes.address + tape);
     // The marker is one member; with no other, nothing says that this was an event.
-    const isEvent = root.span > 2 * NODE_SIZE && shapeOf(text, root, inList) == Shape.Event;
-    if (isEvent && hasAuditId(text, root)) return Rest.Event;
+    Head.read(text, root);
+    const isEvent = root.span > 2 * NODE_SIZE && Head.shape(inList) == Shape.Event;
+    if (isEvent && Head.hasAuditId()) return Rest.Event;
     tapes.top = tape;
     return isEvent ? Rest.WithoutId : Rest.Nothing;
   }

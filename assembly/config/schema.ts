@@ -185,6 +185,21 @@ export const STATE_DIR = text(
   'Folder for checkpoints: after a restart file:// goes on where it was',
 );
 
+export const KNOWN_PODS = integer(
+  'knownPods',
+  10000,
+  0,
+  1000000,
+  'Pods of each cluster that are remembered, for what an exec can do in them (ka.target.pod.*); 0: none',
+);
+export const KNOWN_USERS = integer(
+  'knownUsers',
+  10000,
+  0,
+  1000000,
+  'Users of each cluster that are remembered (ka.user.first_seen, ka.user.denied_recently); 0: none',
+);
+
 export const options: Option[] = [
   MAX_EVENT_SIZE,
   WEBHOOK_MAX_BATCH_SIZE,
@@ -204,6 +219,8 @@ export const options: Option[] = [
   WEBHOOK_CLUSTERS,
   DEDUPE_WINDOW,
   STATE_DIR,
+  KNOWN_PODS,
+  KNOWN_USERS,
   ignored('useAsync', Type.Boolean, 'Of the official plugins: extraction is always direct here'),
   ignored('profile', Type.Text, 'Of k8saudit-eks'),
   ignored('region', Type.Text, 'Of k8saudit-eks'),

@@ -4,8 +4,27 @@
 import './object';
 import { readAddresses, readAnyPublic } from './address';
 import { readRequestedGroups, readRequestedUser } from './csr';
-import { readExecCommand, readExecContainer, readForwardedPorts } from './exec';
-import { Argument, Field, Type, anywhere, keyed, list, listOf, shown, single, text, typed } from './field';
+import {
+  readExecCommand,
+  readExecContainer,
+  readExecInput,
+  readExecTerminal,
+  readForwardedPorts,
+} from './exec';
+import {
+  Argument,
+  Field,
+  Reader,
+  Type,
+  anywhere,
+  keyed,
+  list,
+  listOf,
+  shown,
+  single,
+  text,
+  typed,
+} from './field';
 import { readListMember, readMember } from './members';
 import { readLatency, readNumber, readTime } from './numbers';
 import { readAnyPrivileged, readRepository } from './pod';
@@ -30,6 +49,17 @@ import {
   readReviewedResource,
   readReviewedVerb,
 } from './requests';
+import {
+  readDeniedRecently,
+  readFirstSeen,
+  readPodHostNetwork,
+  readPodHostPaths,
+  readPodHostPid,
+  readPodImages,
+  readPodKnown,
+  readPodPrivileged,
+  readPodServiceAccount,
+} from './seen';
 import { readPodName } from './target';
 import { readTruncated } from './truncated';
 import { readUriParameter, readUriPath } from './uri';
@@ -343,7 +373,80 @@ const container: Field[] = [
 reads('requestReceivedTimestamp');
 const TYPE_NAMES = ['string', 'uint64', 'reltime', 'abstime', 'bool', 'ipaddr'];
 
+// What the event itself does not show: see state/seen.ts.
+const earlier: Field[] = [
+  typed(
+    Type.Duration,
+    before(
+      'ka.user.first_seen',
+      readFirstSeen,
+      'Time since the first event of this user; 0 at the first one',
+    ),
+  ),
+  typed(
+    Type.Number,
+    before(
+      'ka.user.denied_recently',
+      readDeniedRecently,
+      'Answers 401 and 403 to this user in the five minutes up to the event, itself included',
+    ),
+  ),
+  typed(
+    Type.Flag,
+    before(
+      'ka.target.pod.known',
+      readPodKnown,
+      'Of an exec, attach, port-forward or debug container: whether earlier events showed what the pod is made of',
+    ),
+  ),
+  typed(
+    Type.Flag,
+    before('ka.target.pod.privileged', readPodPrivileged, 'Whether a container of that pod is privileged'),
+  ),
+  typed(
+    Type.Flag,
+    before('ka.target.pod.host_network', readPodHostNetwork, "Whether that pod is on the node's network"),
+  ),
+  typed(
+    Type.Flag,
+    before('ka.target.pod.host_pid', readPodHostPid, "Whether that pod sees the node's processes"),
+  ),
+  beforeList('ka.target.pod.hostpath', readPodHostPaths, 'Host paths that that pod mounts'),
+  beforeList(
+    'ka.target.pod.images',
+    readPodImages,
+    'Images of the containers of that pod, of all three kinds',
+  ),
+  before('ka.target.pod.service_account', readPodServiceAccount, 'Service account of that pod'),
+];
+
+function before(name: string, read: Reader, description: string): Field {
+  return anywhere(single(name, '', read, description));
+}
+
+function beforeList(name: string, read: Reader, description: string): Field {
+  return anywhere(listOf(name, '', read, description));
+}
+
 const typedFields: Field[] = [
+  typed(
+    Type.Flag,
+    single(
+      'ka.exec.stdin',
+      'requestURI',
+      readExecInput,
+      'Whether the client of a pods/exec or pods/attach sends input',
+    ),
+  ),
+  typed(
+    Type.Flag,
+    single(
+      'ka.exec.tty',
+      'requestURI',
+      readExecTerminal,
+      'Whether the client of a pods/exec or pods/attach asks for a terminal',
+    ),
+  ),
   typed(
     Type.Number,
     single(
@@ -386,6 +489,7 @@ const typedFields: Field[] = [
 export const fields: StaticArray<Field> = StaticArray.fromArray(
   event
     .concat(typedFields)
+    .concat(earlier)
     .concat(exec)
     .concat(binding)
     .concat(objects)

@@ -3,7 +3,8 @@
 import { Name } from '../json/name';
 import { Field, Question } from './field';
 import { isAbout } from './target';
-import { addNumbers, addParameter, addParameters } from './uri';
+import { addNumbers, addParameter, addParameters, isOn } from './uri';
+import { addFlag } from './values';
 
 const PODS = new Name('pods');
 const EXEC = new Name('exec');
@@ -12,6 +13,8 @@ const PORT_FORWARD = new Name('portforward');
 const COMMAND = new Name('command');
 const CONTAINER = new Name('container');
 const PORTS = new Name('ports');
+const INPUT = new Name('stdin');
+const TERMINAL = new Name('tty');
 
 /** The words of the command, joined by spaces: as it is typed, but for the quotes. */
 export function readExecCommand(field: Field, question: Question): void {
@@ -21,6 +24,20 @@ export function readExecCommand(field: Field, question: Question): void {
 export function readExecContainer(field: Field, question: Question): void {
   if (!isAbout(PODS, EXEC) && !isAbout(PODS, ATTACH)) return;
   addParameter(field.path.find(), CONTAINER.address, CONTAINER.length);
+}
+
+/** Whether the client sends the standard input. */
+export function readExecInput(field: Field, question: Question): void {
+  readSwitch(field, INPUT);
+}
+
+export function readExecTerminal(field: Field, question: Question): void {
+  readSwitch(field, TERMINAL);
+}
+
+function readSwitch(field: Field, name: Name): void {
+  const uri = field.path.find();
+  if (uri && (isAbout(PODS, EXEC) || isAbout(PODS, ATTACH))) addFlag(isOn(uri, name.address, name.length));
 }
 
 /** The ports of all parameters; one may have several, with commas between them. */

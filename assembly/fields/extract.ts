@@ -2,7 +2,7 @@
 // The event that Falco asks about, and the answers. Values stay until the event changes.
 import { Batch } from '../audit/batch';
 import { NO_CLUSTER } from '../audit/clusters';
-import { Shape, shapeOf } from '../audit/event';
+import { Head, Shape } from '../audit/head';
 import { Counter, counters } from '../counters';
 import { Document } from '../json/document';
 import { Node } from '../json/tape';
@@ -57,6 +57,7 @@ function become(text: usize, root: Node | null): void {
   Document.become(text, root);
   if (root && !AUDIT_ID.find()) Document.become(text, null);
   question.cluster = NO_CLUSTER;
+  question.seen = null;
   Arena.reset();
 }
 
@@ -70,6 +71,7 @@ export function selectOwn(batch: Batch, event: usize): i32 {
   const text = batch.payload(index);
   become(text, batch.root(index));
   question.cluster = batch.cluster(index);
+  question.seen = batch.seen(index);
   return batch.bodies(index);
 }
 
@@ -89,7 +91,8 @@ export function selectForeign(length: u32): Body {
   if (behind != 0 && skipSpace(behind) >= text + length) {
     const node = changetype<Node>(foreignTape.address);
     // Events of a list are delivered without their list, so `kind` may be missing.
-    if (shapeOf(text, node, true) == Shape.Event) root = node;
+    Head.read(text, node);
+    if (Head.shape(true) == Shape.Event) root = node;
   }
   become(text, root);
   return scannedBodies;

@@ -2,6 +2,7 @@
 // A row of the catalogue, and the ways in which a field's values are read.
 import { Body } from '../json/scan';
 import { Node } from '../json/tape';
+import { SeenBefore } from '../state/seen_before';
 import { Path } from './path';
 import { PodPlace } from './pod_place';
 import { addNode } from './values';
@@ -39,6 +40,8 @@ export class Question {
   keyLength: u32 = 0;
   /** The number of the event's cluster: see audit/clusters.ts. */
   cluster: u32 = 0;
+  /** What was seen before of the event's user and pod, or null. */
+  seen: SeenBefore | null = null;
 }
 
 /** Adds the values of `field` for the event of `question`; adds nothing when it has none. */

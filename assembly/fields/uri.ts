@@ -3,6 +3,7 @@
 import { Document } from '../json/document';
 import { hexValue } from '../json/scan';
 import { valueCapacity, writeValue } from '../json/text';
+import { Name } from '../json/name';
 import { Node } from '../json/tape';
 import { Bytes } from '../memory';
 import { Arena } from './arena';
@@ -10,6 +11,8 @@ import { Field, Question } from './field';
 import { addWritten } from './values';
 
 const MALFORMED: u32 = u32.MAX_VALUE;
+const FALSE = new Name('false');
+const ZERO = new Name('0');
 
 // The parameter that `next` has found: its key, and its value's text, both not decoded.
 let key: usize = 0;
@@ -39,6 +42,28 @@ export function addParameter(uri: Node | null, name: usize, nameLength: u32): vo
     addWritten(value, length, 0, 0);
     return;
   }
+}
+
+/** Whether kube-apiserver takes the parameter with this name for true: anything but `false` and `0`, once it is there. */
+export function isOn(uri: Node, name: usize, nameLength: u32): bool {
+  open(uri);
+  while (next()) {
+    if (!isNamed(name, nameLength)) continue;
+    const length = decode(value, valueEnd, value);
+    if (length == MALFORMED) continue;
+    return !isText(value, length, FALSE) && !isText(value, length, ZERO);
+  }
+  return false;
+}
+
+function isText(at: usize, length: u32, text: Name): bool {
+  if (length != text.length) return false;
+  for (let i: u32 = 0; i < length; i++) {
+    const byte = load<u8>(at + i);
+    // Capital letters count as small ones.
+    if ((byte - 0x41 < 26 ? byte | 0x20 : byte) != load<u8>(text.address + i)) return false;
+  }
+  return true;
 }
 
 /** Adds all values of the parameter with this name, joined by spaces, as one text. */

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pod's facts out of its JSON, without a tape: clusters make many pods, and little of what each shows is wanted. All
+// else is skipped 64 bytes at a time. It reads JSON as kube-apiserver writes it, without escapes in keys; of other JSON it
+// says that it cannot.
+import { Name } from '../json/name';
+import { atomEnd, sawEscape, skipSpace, stringEnd } from '../json/scan';
+import { skipContainer } from '../json/skip';
+import { Bytes } from '../memory';
+import { Draft, PodFlag, PodFact } from './draft';
+
+const SPEC = new Name('spec');
+const METADATA = new Name('metadata');
+const NAME = new Name('name');
+const CONTAINERS = new Name('containers');
+const INIT_CONTAINERS = new Name('initContainers');
+const EPHEMERAL_CONTAINERS = new Name('ephemeralContainers');
+const SECURITY_CONTEXT = new Name('securityContext');
+const PRIVILEGED = new Name('privileged');
+const IMAGE = new Name('image');
+const VOLUMES = new Name('volumes');
+const HOST_PATH = new Name('hostPath');
+const PATH = new Name('path');
+const HOST_NETWORK = new Name('hostNetwork');
+const HOST_PID = new Name('hostPID');
+const SERVICE_ACCOUNT_NAME = new Name('serviceAccountName');
+
+const QUOTE: u8 = 0x22;
+const COMMA: u8 = 0x2c;
+const COLON: u8 = 0x3a;
+const OBJECT: u8 = 0x7b;
+const ARRAY: u8 = 0x5b;
+const TRUE: u32 = 0x65757274;
+
+/** What a walk gives instead of an address: it cannot go on. */
+const STUCK: usize = 0;
+/** What `first` and `next` give when there is no more; `behind` is then the address behind the bracket. */
+const CLOSED: usize = 1;
+
+// All here is static, for the reason that Document gives.
+let limit: usize = 0;
+let behind: usize = 0;
+// The key that `valueOf` has read.
+let keyStart: usize = 0;
+let keyLength: u32 = 0;
+
+/** Where the name of the pod that was read last stands; 0, 0: it has none. */
+export let nameStart: usize = 0;
+export let nameLength: u32 = 0;
+
+/** Adds the facts of the pod that is the object from `at` to `end` to the draft; false when it cannot be read whole. */
+export function readPod(at: usize, end: usize): bool {
+  limit = end;
+  nameStart = 0;
+  nameLength = 0;
+  let hasSpec = false;
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    if (value == STUCK) return false;
+    let after: usize;
+    if (isKey(SPEC)) {
+      hasSpec = true;
+      after = readSpec(value);
+      // Behind it stands the status, which is long.
+      if (after != STUCK && nameStart != 0) return true;
+    } else {
+      after = isKey(METADATA) ? readMetadata(value) : skip(value);
+    }
+    member = next(after);
+  }
+  return member == CLOSED && hasSpec;
+}
+
+function readMetadata(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    const isName = value != STUCK && isKey(NAME) && load<u8>(value) == QUOTE;
+    const after = skip(value);
+    if (isName && after != STUCK) {
+      nameStart = value + 1;
+      nameLength = u32(after - 1 - nameStart);
+      // Behind it stand managedFields.
+      return skipContainer(at, limit);
+    }
+    member = next(after);
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+function readSpec(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    member = next(value == STUCK ? STUCK : readOfSpec(value));
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+/** The value of the member of a spec whose key was read; the address behind it. */
+function readOfSpec(value: usize): usize {
+  switch (keyLength) {
+    case 7:
+      if (isKey(VOLUMES)) return readElements(value, false);
+      if (isKey(HOST_PID)) flag(PodFlag.HostPid, value);
+      break;
+    case 10:
+      if (isKey(CONTAINERS)) return readElements(value, true);
+      break;
+    case 11:
+      if (isKey(HOST_NETWORK)) flag(PodFlag.HostNetwork, value);
+      break;
+    case 14:
+      if (isKey(INIT_CONTAINERS)) return readElements(value, true);
+      break;
+    case 18:
+      if (isKey(SERVICE_ACCOUNT_NAME)) return readText(PodFact.ServiceAccount, value);
+      break;
+    case 19:
+      if (isKey(EPHEMERAL_CONTAINERS)) return readElements(value, true);
+      break;
+  }
+  return skip(value);
+}
+
+function readElements(at: usize, areContainers: bool): usize {
+  if (load<u8>(at) != ARRAY) return skip(at);
+  let element = first(at, ARRAY);
+  while (element > CLOSED) {
+    if (load<u8>(element) != OBJECT) return STUCK;
+    element = next(areContainers ? readContainer(element) : readVolume(element));
+  }
+  return element == CLOSED ? behind : STUCK;
+}
+
+function readContainer(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    if (value == STUCK) return STUCK;
+    if (isKey(IMAGE)) member = next(readText(PodFact.Image, value));
+    else if (isKey(SECURITY_CONTEXT) && load<u8>(value) == OBJECT) member = next(readContext(value));
+    else member = next(skip(value));
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+function readContext(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    if (value == STUCK) return STUCK;
+    if (isKey(PRIVILEGED)) flag(PodFlag.Privileged, value);
+    member = next(skip(value));
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+function readVolume(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    if (value == STUCK) return STUCK;
+    const isHostPath = isKey(HOST_PATH) && load<u8>(value) == OBJECT;
+    member = next(isHostPath ? readHostPath(value) : skip(value));
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+function readHostPath(at: usize): usize {
+  let member = first(at, OBJECT);
+  while (member > CLOSED) {
+    const value = valueOf(member);
+    if (value == STUCK) return STUCK;
+    member = next(isKey(PATH) ? readText(PodFact.HostPath, value) : skip(value));
+  }
+  return member == CLOSED ? behind : STUCK;
+}
+
+function readText(fact: PodFact, value: usize): usize {
+  const after = skip(value);
+  if (after == STUCK || load<u8>(value) != QUOTE) return after;
+  if (sawEscape != 0) return STUCK;
+  Draft.add(fact, value + 1, u32(after - value - 2));
+  return after;
+}
+
+function flag(flag: PodFlag, value: usize): void {
+  if (load<u32>(value) == TRUE) Draft.flag(flag);
+}
+
+/** The first member or element of what begins at `at` with this bracket. */
+function first(at: usize, bracket: u8): usize {
+  if (load<u8>(at) != bracket) return STUCK;
+  const inside = skipSpace(at + 1);
+  // `}` is two behind `{`, and `]` behind `[`.
+  if (load<u8>(inside) != bracket + 2) return inside;
+  behind = inside + 1;
+  return CLOSED;
+}
+
+/** The next member or element, behind a value that ends at `at`. */
+function next(at: usize): usize {
+  if (at == STUCK) return STUCK;
+  const byteAt = skipSpace(at);
+  const byte = load<u8>(byteAt);
+  if (byte == COMMA) return skipSpace(byteAt + 1);
+  if ((byte | 0x20) != 0x7d) return STUCK;
+  behind = byteAt + 1;
+  return behind > limit ? STUCK : CLOSED;
+}
+
+/** Reads the key of a member; where its value begins. */
+function valueOf(member: usize): usize {
+  if (load<u8>(member) != QUOTE) return STUCK;
+  const close = stringEnd(member + 1, limit);
+  if (close == 0 || sawEscape != 0) return STUCK;
+  keyStart = member + 1;
+  keyLength = u32(close - keyStart);
+  const colon = load<u8>(close, 1) == COLON ? close + 1 : skipSpace(close + 1);
+  return load<u8>(colon) == COLON ? skipSpace(colon + 1) : STUCK;
+}
+
+function isKey(name: Name): bool {
+  return keyLength == name.length && Bytes.same(keyStart, name.address, keyLength);
+}
+
+/** The address behind the value at `at`. */
+function skip(at: usize): usize {
+  if (at == STUCK) return STUCK;
+  const byte = load<u8>(at);
+  if (byte == QUOTE) {
+    const close = stringEnd(at + 1, limit);
+    return close == 0 ? STUCK : close + 1;
+  }
+  return byte == OBJECT || byte == ARRAY ? skipContainer(at, limit) : atomEnd(at, byte);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is remembered of pods: what an exec can do in one depends on how it was made, which the exec does not tell.
+import { Counter, counters } from '../counters';
+import { NO_INDEX, Path } from '../fields/path';
+import { Kind } from '../json/tape';
+import { Draft, PodFact, PodFlag } from './draft';
+import { NONE, Recent } from './recent';
+
+/** Where a pod's spec stands in an event. */
+export class PodView {
+  private spec: Path;
+  private hostNetwork: Path;
+  private hostPid: Path;
+  private privileged: Path;
+  private hostPaths: Path;
+  private images: Path;
+  private account: Path;
+  private oldAccount: Path;
+
+  constructor(spec: string) {
+    const containers = spec + '.(containers|initContainers|ephemeralContainers)[]';
+    this.spec = new Path(spec);
+    this.hostNetwork = new Path(spec + '.hostNetwork');
+    this.hostPid = new Path(spec + '.hostPID');
+    this.privileged = new Path(containers + '.securityContext.privileged');
+    this.hostPaths = new Path(spec + '.volumes[].hostPath.path');
+    this.images = new Path(containers + '.image');
+    this.account = new Path(spec + '.serviceAccountName');
+    this.oldAccount = new Path(spec + '.serviceAccount');
+  }
+
+  /** Whether the current event has one here. */
+  isThere(): bool {
+    const spec = this.spec.find();
+    return spec != null && spec.kind == Kind.Object;
+  }
+
+  addToDraft(): void {
+    Draft.flagIf(PodFlag.HostNetwork, this.hostNetwork.find());
+    Draft.flagIf(PodFlag.HostPid, this.hostPid.find());
+    this.privileged.visit(NO_INDEX, (node) => Draft.flagIf(PodFlag.Privileged, node));
+    this.hostPaths.visit(NO_INDEX, (node) => Draft.addNode(PodFact.HostPath, node));
+    this.images.visit(NO_INDEX, (node) => Draft.addNode(PodFact.Image, node));
+    const account = this.account.find();
+    const named = account ? account : this.oldAccount.find();
+    if (named) Draft.addNode(PodFact.ServiceAccount, named);
+  }
+}
+
+@unmanaged
+class Kept {
+  record: usize;
+  length: u32;
+}
+
+export class Pods {
+  readonly table: Recent;
+
+  constructor(limit: u32) {
+    this.table = new Recent(limit, offsetof<Kept>());
+  }
+
+  /** The length of the record with this hash; 0 when the pod is not known. */
+  lengthOf(hash: u64): u32 {
+    const entry = this.table.find(hash);
+    return entry == NONE ? 0 : this.kept(entry).length;
+  }
+
+  /** The record with this hash, of lengthOf bytes; it stays until the next change. */
+  recordOf(hash: u64): usize {
+    const entry = this.table.find(hash);
+    return entry == NONE ? 0 : this.kept(entry).record;
+  }
+
+  /** Remembers this record. */
+  keep(hash: u64, record: usize, length: u32): void {
+    const table = this.table;
+    let entry = table.find(hash);
+    if (entry == NONE) {
+      const isReused = table.isFull;
+      entry = table.add(hash);
+      if (isReused) counters.add(Counter.PodsForgotten, 1);
+      else this.kept(entry).record = 0;
+    }
+    const kept = this.kept(entry);
+    if (kept.record != 0) heap.free(kept.record);
+    kept.record = heap.alloc(length);
+    kept.length = length;
+    memory.copy(kept.record, record, length);
+  }
+
+  free(): void {
+    for (let entry = this.table.first(); entry != NONE; entry = this.table.next(entry)) {
+      heap.free(this.kept(entry).record);
+    }
+    this.table.free();
+  }
+
+  kept(entry: u32): Kept {
+    return changetype<Kept>(this.table.value(entry));
+  }
+}

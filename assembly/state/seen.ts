@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Remembers what events show of users and pods, and says of each event what the ones before it showed. This happens as
+// events come in, so it depends neither on the rules that are loaded nor on what comes behind in the same batch.
+import { Head } from '../audit/head';
+import { TEXT_KEY_SIZE, nameHash } from '../audit/texthash';
+import { Counter, counters } from '../counters';
+import { Arena } from '../fields/arena';
+import { Path } from '../fields/path';
+import '../fields/workload';
+import { randomBytes } from '../host';
+import { Document } from '../json/document';
+import { Name } from '../json/name';
+import { Body, scannedBodies } from '../json/scan';
+import { Kind, Node } from '../json/tape';
+import { Block, Bytes, SLACK } from '../memory';
+import { Draft, MAX_RECORD } from './draft';
+import { nameLength, nameStart, readPod } from './pod_text';
+import { PodView, Pods } from './pods';
+import { NO_AGE, NO_COUNT, PodKnown, SeenBefore } from './seen_before';
+import { Users } from './users';
+
+const USERNAME = new Name('username');
+const CODE = new Name('code');
+const RESOURCE = new Name('resource');
+const SUBRESOURCE = new Name('subresource');
+const NAMESPACE = new Name('namespace');
+const NAME = new Name('name');
+const STAGE = new Name('stage');
+const VERB = new Name('verb');
+const REQUEST_URI = new Name('requestURI');
+const REQUEST_OBJECT = new Name('requestObject');
+const RESPONSE_OBJECT = new Name('responseObject');
+const PODS = new Name('pods');
+const SESSIONS = [new Name('exec'), new Name('attach'), new Name('portforward')];
+const EPHEMERAL_CONTAINERS = new Name('ephemeralcontainers');
+const COMPLETE = new Name('ResponseComplete');
+const CREATE = new Name('create');
+const UPDATE = new Name('update');
+const PATCH = new Name('patch');
+const DRY_RUN = new Name('dryRun=');
+
+const REQUESTED_NAME = new Path('@object.metadata.name');
+// Nothing that is only in a response is kept of an oversized event for this.
+const MADE_NAME = new Path('responseObject.!metadata.name');
+const requested = new PodView('@pod');
+const made = new PodView('responseObject.!spec');
+
+const SLASH: u8 = 0x2f;
+const QUESTION_MARK: u8 = 0x3f;
+const AMPERSAND: u8 = 0x26;
+
+/** All static: it is asked for each event, see Document. */
+export class Seen {
+  /** Of the event that was observed last. */
+  static readonly before: SeenBefore = changetype<SeenBefore>(
+    heap.alloc(offsetof<SeenBefore>() + MAX_RECORD),
+  );
+
+  // By the number of the cluster; both are null for a cluster of which no event came.
+  private static users: (Users | null)[] = [];
+  private static pods: (Pods | null)[] = [];
+  private static userLimit: u32 = 0;
+  private static podLimit: u32 = 0;
+  private static key: usize = 0;
+  private static text: Block = new Block();
+
+  /** Forgets everything; from now on, so many users and pods of each cluster are remembered. 0: none. */
+  static begin(userLimit: u32, podLimit: u32): void {
+    Seen.end();
+    Seen.userLimit = userLimit;
+    Seen.podLimit = podLimit;
+    if (Seen.key == 0) Seen.key = heap.alloc(TEXT_KEY_SIZE);
+    randomBytes(Seen.key, TEXT_KEY_SIZE);
+  }
+
+  /** Forgets everything, and gives the memory back. */
+  static end(): void {
+    for (let i = 0; i < Seen.users.length; i++) {
+      const users = Seen.users[i];
+      if (users) users.table.free();
+    }
+    for (let i = 0; i < Seen.pods.length; i++) {
+      const pods = Seen.pods[i];
+      if (pods) pods.free();
+    }
+    Seen.users = [];
+    Seen.pods = [];
+    Seen.userLimit = 0;
+    Seen.podLimit = 0;
+    Seen.tellSizes();
+  }
+
+  /**
+   * Says in `before` what was seen before the event whose Head was read, then remembers what it shows. Of an event that
+   * was cut or made smaller, not everything is there.
+   */
+  static observe(cluster: u32, root: Node, time: i64, isCut: bool): void {
+    const before = Seen.before;
+    before.age = NO_AGE;
+    before.denied = NO_COUNT;
+    before.pod = PodKnown.NotAsked;
+    before.size = offsetof<SeenBefore>();
+    if (Seen.userLimit != 0) Seen.observeUser(cluster, time);
+    if (Seen.podLimit == 0) return;
+    const resource = Head.member(Head.objectRef, RESOURCE);
+    if (resource && PODS.is(Head.text, resource)) Seen.observePod(cluster, root, isCut);
+  }
+
+  private static observeUser(cluster: u32, time: i64): void {
+    const users = Seen.usersOf(cluster);
+    const name = Head.member(Head.user, USERNAME);
+    const isNamed = name != null && name.kind == Kind.String;
+    const known = users.table.count;
+    // Those whose authentication failed have no name; their denials are counted together.
+    const hash = isNamed
+      ? nameHash(Seen.key, cluster, Head.text + name!.start, name!.end - name!.start)
+      : nameHash(Seen.key, cluster, 0, 0);
+    const age = users.note(hash, time);
+    if (isNamed) Seen.before.age = age;
+    Seen.before.denied = users.denials(time, Seen.isDenial());
+    if (users.table.count != known) Seen.tellSizes();
+  }
+
+  /** A request has up to three events, of which the last one counts. */
+  private static isDenial(): bool {
+    const status = Head.responseStatus;
+    // `:2xx}` ends nearly every one: no denial. The code is the last member that kube-apiserver writes.
+    if (!status || load<u16>(Head.text + status.end - 5) == 0x323a) return false;
+    const code = Head.member(status, CODE);
+    if (!code || code.end - code.start != 3) return false;
+    const at = Head.text + code.start;
+    if (load<u16>(at) != 0x3034 || (load<u8>(at, 2) != 0x31 && load<u8>(at, 2) != 0x33)) return false;
+    return Seen.isIt(Head.other(STAGE), COMPLETE);
+  }
+
+  private static observePod(cluster: u32, root: Node, isCut: bool): void {
+    const subresource = Head.member(Head.objectRef, SUBRESOURCE);
+    const isWhole = !subresource || subresource.start == subresource.end;
+    const isExtension = !isWhole && EPHEMERAL_CONTAINERS.is(Head.text, subresource!);
+    if (isExtension || (!isWhole && Seen.isSession(subresource!))) Seen.recall(cluster);
+    if ((!isWhole && !isExtension) || !Seen.mayShowPod()) return;
+    // A patch, and an event that was cut, may show a part of a pod.
+    const isPart = isCut || isExtension || Seen.isIt(Head.other(VERB), PATCH);
+    Seen.remember(cluster, root, isCut, isPart);
+  }
+
+  private static isSession(subresource: Node): bool {
+    for (let i = 0; i < SESSIONS.length; i++) {
+      if (SESSIONS[i].is(Head.text, subresource)) return true;
+    }
+    return false;
+  }
+
+  /** Says what is known of the pod that the request names. */
+  private static recall(cluster: u32): void {
+    const before = Seen.before;
+    const name = Head.member(Head.objectRef, NAME);
+    if (!name) return;
+    const hash = Seen.hashOf(cluster, Head.text + name.start, name.end - name.start);
+    const pods = Seen.podsOf(cluster);
+    const length = pods.lengthOf(hash);
+    before.pod = length == 0 ? PodKnown.Unknown : PodKnown.Known;
+    memory.copy(before.record, pods.recordOf(hash), length);
+    before.size += length;
+  }
+
+  /** Whether the event is the end of a request that has made or changed something. */
+  private static mayShowPod(): bool {
+    if (scannedBodies == Body.None) return false;
+    const verb = Head.other(VERB);
+    if (!Seen.isIt(verb, CREATE) && !Seen.isIt(verb, PATCH) && !Seen.isIt(verb, UPDATE)) return false;
+    if (!Seen.isIt(Head.other(STAGE), COMPLETE)) return false;
+    const code = Head.member(Head.responseStatus, CODE);
+    if (code && load<u8>(Head.text + code.start) != 0x32) return false;
+    return !Seen.isDryRun();
+  }
+
+  private static isDryRun(): bool {
+    const uri = Head.other(REQUEST_URI);
+    if (!uri) return false;
+    const end = Head.text + uri.end;
+    let at = Bytes.find(Head.text + uri.start, end, QUESTION_MARK);
+    while (at < end) {
+      if (DRY_RUN.beginsAt(at + 1, u32(end - at - 1))) return true;
+      at = Bytes.find(at + 1, end, AMPERSAND);
+    }
+    return false;
+  }
+
+  /** Remembers the pod that the event shows: as it was made, or else as it was asked for. */
+  private static remember(cluster: u32, root: Node, isCut: bool, isPart: bool): void {
+    const isRead =
+      (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(cluster, RESPONSE_OBJECT)) ||
+      (!isPart && Seen.read(cluster, REQUEST_OBJECT));
+    if (!isRead) Seen.search(cluster, root, isPart);
+  }
+
+  /** Remembers the whole pod in this body; false when it is not there, or not to be read in the quick way. */
+  private static read(cluster: u32, body: Name): bool {
+    const object = Head.other(body);
+    if (!object || object.kind != Kind.Object) return false;
+    Draft.begin(0, 0);
+    if (!readPod(Head.text + object.start, Head.text + object.end)) return false;
+    let name = nameStart;
+    let length = nameLength;
+    if (name == 0) {
+      // Asked for by the name in the path alone.
+      const asked = Head.member(Head.objectRef, NAME);
+      if (!asked) return false;
+      name = Head.text + asked.start;
+      length = asked.end - asked.start;
+    }
+    Seen.keep(cluster, Seen.hashOf(cluster, name, length));
+    return true;
+  }
+
+  /** The same with whatever the body holds: escapes, parts of pods, patches. */
+  private static search(cluster: u32, root: Node, isPart: bool): void {
+    Document.become(Head.text, root);
+    Arena.reset();
+    const view = made.isThere() ? made : requested;
+    let name = Head.member(Head.objectRef, NAME);
+    if (!name) name = view == made ? MADE_NAME.find() : REQUESTED_NAME.find();
+    if (name && view.isThere()) {
+      const hash = Seen.hashOf(cluster, Head.text + name.start, name.end - name.start);
+      const pods = Seen.podsOf(cluster);
+      const known = isPart ? pods.lengthOf(hash) : 0;
+      // Of a pod that is not known, a part would pass for the whole.
+      if (!isPart || known != 0) {
+        Draft.begin(pods.recordOf(hash), known);
+        view.addToDraft();
+        Seen.keep(cluster, hash);
+      }
+    }
+    Document.become(0, null);
+    Arena.reset();
+  }
+
+  private static keep(cluster: u32, hash: u64): void {
+    const pods = Seen.podsOf(cluster);
+    const known = pods.table.count;
+    pods.keep(hash, Draft.record, Draft.length);
+    if (pods.table.count != known) Seen.tellSizes();
+  }
+
+  /** The hash of the pod with this name in the request's namespace. */
+  private static hashOf(cluster: u32, name: usize, length: u32): u64 {
+    const namespace = Head.member(Head.objectRef, NAMESPACE);
+    const before = namespace ? namespace.end - namespace.start : 0;
+    const text = Seen.text.reserve(before + 1 + length + SLACK);
+    if (namespace) memory.copy(text, Head.text + namespace.start, before);
+    store<u8>(text + before, SLASH);
+    memory.copy(text + before + 1, name, length);
+    return nameHash(Seen.key, cluster, text, before + 1 + length);
+  }
+
+  private static isIt(node: Node | null, name: Name): bool {
+    return node != null && name.is(Head.text, node);
+  }
+
+  private static usersOf(cluster: u32): Users {
+    while (u32(Seen.users.length) <= cluster) Seen.users.push(null);
+    let users = Seen.users[cluster];
+    if (!users) {
+      users = new Users(Seen.userLimit);
+      Seen.users[cluster] = users;
+    }
+    return users;
+  }
+
+  private static podsOf(cluster: u32): Pods {
+    while (u32(Seen.pods.length) <= cluster) Seen.pods.push(null);
+    let pods = Seen.pods[cluster];
+    if (!pods) {
+      pods = new Pods(Seen.podLimit);
+      Seen.pods[cluster] = pods;
+    }
+    return pods;
+  }
+
+  private static tellSizes(): void {
+    let users: u32 = 0;
+    let pods: u32 = 0;
+    for (let i = 0; i < Seen.users.length; i++) {
+      const table = Seen.users[i];
+      if (table) users += table.table.count;
+    }
+    for (let i = 0; i < Seen.pods.length; i++) {
+      const table = Seen.pods[i];
+      if (table) pods += table.table.count;
+    }
+    counters.set(Counter.UsersKnown, users);
+    counters.set(Counter.PodsKnown, pods);
+  }
+}
