@@ -9,10 +9,10 @@ import { Path, addRoot } from './path';
 const REQUEST = new Path('requestObject');
 const OBJECT = keys.add(ROOT, new Name('requestObject'));
 
-addRoot('@object', findObject, [OBJECT]);
+addRoot('@object', findObject, OBJECT);
 // The operations of a JSON Patch: an array has the place of its elements.
 keys.add(OBJECT, new Name('op'));
-keys.add(OBJECT, new Name('path'));
+keys.pointer = keys.add(OBJECT, new Name('path'));
 keys.add(OBJECT, new Name('from'));
 keys.link(OBJECT, new Name('value'), ANYTHING);
 

@@ -33,6 +33,22 @@ class Step {
   ) {}
 }
 
+const EACH = new Step(Mode.Each, null);
+const PICKED = new Step(Mode.Picked, null);
+const FIRST = new Step(Mode.First, null);
+
+const DOT: i32 = 0x2e;
+const AT: i32 = 0x40;
+const OPEN: i32 = 0x5b;
+const CLOSE: i32 = 0x5d;
+const OPEN_GROUP: i32 = 0x28;
+const CLOSE_GROUP: i32 = 0x29;
+const BAR: i32 = 0x7c;
+const QUOTE: i32 = 0x27;
+const STAR: i32 = 0x2a;
+const EXCLAMATION: i32 = 0x21;
+const LETTER_I: i32 = 0x69;
+
 /** The index argument that a field was asked with, or none. */
 export const NO_INDEX: u64 = u64.MAX_VALUE;
 
@@ -41,25 +57,34 @@ export type Visit = (node: Node) => void;
 /** Where a path begins: an event, or what stands at one place or another, depending on the event. */
 class Root {
   constructor(
+    readonly name: string,
     readonly stem: Stem,
-    /** Its places: see json/keys.ts. */
-    readonly places: i32[],
+    /** Its place: see json/keys.ts. */
+    readonly place: i32,
   ) {}
 }
 
-const roots = new Map<string, Root>();
-const top = new Root(new Stem(null, null, eventRoot, Body.None), [ROOT]);
+const top = new Root('', new Stem(null, null, eventRoot, Body.None), ROOT);
+const roots: Root[] = [];
 
 function eventRoot(): Node | null {
   return Document.root;
 }
 
 /**
- * A root, so that paths may begin with `name`, an `@` and a word: what `find` finds in the request's body, at one of
- * `places`.
+ * A root, so that paths may begin with `name`, an `@` and a word: what `find` finds in the request's body, of which fields
+ * read `place`.
  */
-export function addRoot(name: string, find: () => Node | null, places: i32[]): void {
-  roots.set(name, new Root(new Stem(null, null, find, Body.Request), places));
+export function addRoot(name: string, find: () => Node | null, place: i32): void {
+  roots.push(new Root(name, new Stem(null, null, find, Body.Request), place));
+}
+
+function rootOf(text: string): Root {
+  if (text.charCodeAt(0) != AT) return top;
+  let i = 0;
+  // A root that is not there ends in a trap, before anything is built.
+  while (!text.startsWith(roots[i].name) || isWord(text, roots[i].name.length)) i++;
+  return roots[i];
 }
 
 export class Path {
@@ -69,13 +94,9 @@ export class Path {
   private steps: StaticArray<Step>;
 
   constructor(text: string) {
-    const root = rootOf(text);
-    const all = parse(text, root.places);
-    let stem = root.stem;
-    let members = 0;
-    while (members < all.length && all[members].mode == Mode.Member) stem = stem.member(all[members++].key!);
+    parse(text, rootOf(text));
     this.stem = stem;
-    this.steps = StaticArray.fromArray(all.slice(members));
+    this.steps = StaticArray.fromArray(steps);
   }
 
   /** Whether members alone lead to its end. */
@@ -149,63 +170,82 @@ export class Path {
 
 /** Says that a reader looks at this path, too: an oversized event keeps what stands there. */
 export function reads(path: string): void {
-  parse(path, rootOf(path).places);
+  parse(path, rootOf(path));
 }
 
-function rootOf(text: string): Root {
-  if (!text.startsWith('@')) return top;
-  return roots.get(text.substring(0, wordEnd(text, 0)));
+/** Whether a key goes on at this place. */
+function isWord(text: string, at: i32): bool {
+  if (at >= text.length) return false;
+  const char = text.charCodeAt(at);
+  return char != DOT && char != OPEN && char != BAR && char != CLOSE_GROUP;
+}
+
+// There are hundreds of paths, and all are read when the plugin starts, so that nothing is made for a step that leads to
+// a place which others lead to as well.
+/** What was read last: the members that lead to its first list, and what comes behind. */
+let stem: Stem = top.stem;
+const steps: Step[] = [];
+// The places that it leads to: more than one behind a group.
+const MAX_PLACES: i32 = 8;
+const places = new StaticArray<i32>(MAX_PLACES);
+let placeCount = 0;
+
+function parse(text: string, root: Root): void {
+  stem = root.stem;
+  steps.length = 0;
+  places[0] = root.place;
+  placeCount = 1;
+  let at = root.name.length;
+  while (at < text.length) {
+    const char = text.charCodeAt(at);
+    if (char == DOT) {
+      at++;
+    } else if (char == EXCLAMATION) {
+      placeCount = 0;
+      at++;
+    } else if (char == STAR) {
+      for (let i = 0; i < placeCount; i++) keys.addAny(places[i]);
+      at++;
+    } else if (char == OPEN) {
+      const inside = text.charCodeAt(at + 1);
+      steps.push(inside == CLOSE ? EACH : inside == LETTER_I ? PICKED : FIRST);
+      at = text.indexOf(']', at) + 1;
+    } else if (char == OPEN_GROUP) {
+      at = readGroup(text, at + 1);
+    } else {
+      const isQuoted = char == QUOTE;
+      if (isQuoted) at++;
+      const end = isQuoted ? text.indexOf("'", at) : wordEnd(text, at);
+      addMember(keys.name(text, at, end));
+      at = end + i32(isQuoted);
+    }
+  }
 }
 
 function wordEnd(text: string, at: i32): i32 {
-  while (at < text.length && text.charCodeAt(at) != 0x2e && text.charCodeAt(at) != 0x5b) at++;
+  while (isWord(text, at)) at++;
   return at;
 }
 
-function parse(text: string, from: i32[]): Step[] {
-  const steps: Step[] = [];
-  let places = from;
-  let at = text.startsWith('@') ? wordEnd(text, 0) : 0;
-  while (at < text.length) {
-    const char = text.charCodeAt(at);
-    let names: string[] = [];
-    if (char == 0x2e || char == 0x21) {
-      if (char == 0x21) places = [];
-      at++;
-      continue;
-    } else if (char == 0x5b) {
-      const close = text.indexOf(']', at);
-      const inside = text.substring(at + 1, close);
-      steps.push(new Step(inside == '' ? Mode.Each : inside == 'i' ? Mode.Picked : Mode.First, null));
-      at = close + 1;
-      continue;
-    } else if (char == 0x2a) {
-      for (let i = 0; i < places.length; i++) keys.addAny(places[i]);
-      break;
-    } else if (char == 0x27 || char == 0x28) {
-      const close = text.indexOf(char == 0x27 ? "'" : ')', at + 1);
-      const inside = text.substring(at + 1, close);
-      names = char == 0x27 ? [inside] : inside.split('|');
-      at = close + 1;
-    } else {
-      const end = wordEnd(text, at);
-      names = [text.substring(at, end)];
-      at = end;
-    }
-    const members = names.map<Name>((name) => new Name(name));
-    places = below(places, members);
-    steps.push(
-      members.length == 1 ? new Step(Mode.Member, members[0]) : new Step(Mode.Members, null, members),
-    );
-  }
-  return steps;
+function addMember(key: Name): void {
+  for (let i = 0; i < placeCount; i++) places[i] = keys.add(places[i], key);
+  if (steps.length == 0) stem = stem.member(key);
+  else steps.push(new Step(Mode.Member, key));
 }
 
-/** The places of the members with these keys. */
-function below(places: i32[], names: Name[]): i32[] {
-  const found: i32[] = [];
-  for (let i = 0; i < places.length; i++) {
-    for (let j = 0; j < names.length; j++) found.push(keys.add(places[i], names[j]));
+/** Reads `a|b)`, of which the bracket in front is read; behind it, a path has a place for each of them. */
+function readGroup(text: string, at: i32): i32 {
+  const names: Name[] = [];
+  while (true) {
+    const end = wordEnd(text, at);
+    names.push(keys.name(text, at, end));
+    at = end + 1;
+    if (text.charCodeAt(end) == CLOSE_GROUP) break;
   }
-  return found;
+  // One place is followed by a group in all paths.
+  const place = places[0];
+  placeCount = placeCount == 0 ? 0 : min(names.length, MAX_PLACES);
+  for (let i = 0; i < placeCount; i++) places[i] = keys.add(place, names[i]);
+  steps.push(new Step(Mode.Members, null, names));
+  return at;
 }

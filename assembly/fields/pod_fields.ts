@@ -64,6 +64,7 @@ function inPod(place: PodPlace, fields: Field[]): Field[] {
 function podRows(name: string, hostPath: string, place: PodPlace): Field[] {
   const spec = place.spec + '.';
   const context = spec + 'securityContext.';
+  reads(spec + 'tolerations[].*');
   return inPod(place, [
     text(name + 'host_ipc', spec + 'hostIPC', "Value of the pod's hostIPC"),
     text(name + 'host_network', spec + 'hostNetwork', "Value of the pod's hostNetwork"),

@@ -32,10 +32,10 @@ export class Stem {
     this.inside = inside;
   }
 
-  /** The place of the member with this key. */
+  /** The place of the member with this key, one of json/keys.ts. */
   member(key: Name): Stem {
     for (let i = 0; i < this.below.length; i++) {
-      if (this.below[i].key!.equals(key.address, key.length)) return this.below[i];
+      if (this.below[i].key == key) return this.below[i];
     }
     const stem = new Stem(this, key);
     this.below.push(stem);

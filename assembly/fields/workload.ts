@@ -49,7 +49,7 @@ const workloads: Workload[] = [
 /** The workload that findPod has found, in this event. */
 let found: Workload | null = null;
 
-addRoot('@pod', findPod, [placeOfTemplates()]);
+addRoot('@pod', findPod, placeOfTemplates());
 
 /**
  * All templates for pods have one place: an oversized event keeps of each what fields read of one. In a pod itself, the

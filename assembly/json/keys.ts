@@ -26,6 +26,8 @@ export class Keys {
   // The place below a place, by its number and the key's.
   private below: Map<i32, i32> = new Map();
   private count: i32 = 0;
+  /** The place of a text that is a path to others: of a JSON Patch. */
+  pointer: i32 = UNREAD;
   // The places of which a field reads members of any name.
   private maps: i32[] = [];
 
@@ -64,7 +66,16 @@ export class Keys {
     return this.below.has(step) ? this.below.get(step) : UNREAD;
   }
 
-  private number(name: Name): i32 {
+  /** The key that stands from `from` to `end` in an ASCII text: the same Name for the same key. */
+  name(text: string, from: i32, end: i32): Name {
+    if (end - from > <i32>MAX_ESCAPED) unreachable();
+    for (let i = from; i < end; i++) store<u8>(plain + (i - from), u8(text.charCodeAt(i)));
+    const known = this.find(plain, end - from);
+    return known >= 0 ? this.names[known] : this.names[this.number(new Name(text.substring(from, end)))];
+  }
+
+  /** The number of the key, which gets one if it has none. */
+  number(name: Name): i32 {
     const known = this.find(name.address, name.length);
     if (known >= 0) return known;
     if (this.names.length == MAX_KEYS) unreachable();

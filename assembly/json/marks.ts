@@ -42,6 +42,11 @@ export class Marks {
     this.set(offsetof<Marks>('true0'), number);
   }
 
+  isTrue(number: i32): bool {
+    const bits = number < 64 ? this.true0 : this.true1;
+    return ((bits >> u64(number & 63)) & 1) != 0;
+  }
+
   /** It is `"*"`, or a list with it. */
   noteStar(number: i32): void {
     this.set(offsetof<Marks>('star0'), number);

@@ -116,6 +116,8 @@ export class Tree {
     if (parent == 0) return;
     branch.hash = Tree.hash(parent, key, keyLength);
     const list = Tree.at(parent);
+    // Nothing can be in a text or number: what was there is gone.
+    list.value = null;
     branch.previous = list.last;
     if (list.first == 0) list.first = id;
     else Tree.at(list.last).next = id;
@@ -205,15 +207,14 @@ export class Tree {
     }
   }
 
-  /** Makes branches of the members or elements of a part of the event, to add to them. */
+  /** Makes branches of the members or elements of a part of the event, to find and add others there. */
   private static unfold(id: u32): void {
     const value = Tree.at(id).value;
-    if (!value) return;
+    if (!value || (value.kind != Kind.Array && value.kind != Kind.Object)) return;
     const isList = value.kind == Kind.Array;
     const branch = Tree.at(id);
     branch.value = null;
-    branch.form = u8(isList ? Form.List : value.kind == Kind.Object ? Form.Object : Form.Unknown);
-    if (branch.form == Form.Unknown) return;
+    branch.form = u8(isList ? Form.List : Form.Object);
     const end = endOf(value);
     let number: u32 = 0;
     for (let at = firstOf(value); at < end; at += changetype<Node>(at).span) {

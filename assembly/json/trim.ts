@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies an object as far as it is whole, closed properly and within limits. One pass and no tape: what is read
 // may hold any number of values. White space between tokens is left out.
-import { Block, PADDING } from '../memory';
-import { ROOT, UNREAD, keys } from './keys';
-import { foundAt, seenAt } from './marks';
+import { Block, Bytes, PADDING } from '../memory';
+import { ANYTHING, ROOT, UNREAD, keys } from './keys';
+import { Marks, foundAt, seenAt } from './marks';
 import { Name } from './name';
 import { MAX_DEPTH, MAX_NODES, atomEnd, atomKind, hexValue, sawEscape, skipSpace, stringEnd } from './scan';
 import { skipContainer } from './skip';
@@ -17,6 +17,7 @@ const START = new Name('{"' + MARKER_KEY + '":true');
 const REQUEST_OBJECT = new Name('requestObject');
 const RESPONSE_OBJECT = new Name('responseObject');
 const MANAGED_FIELDS = new Name('managedFields');
+const PATCH_VALUE = keys.number(new Name('value'));
 const LAST_APPLIED = new Name('kubectl.kubernetes.io/last-applied-configuration');
 
 /** Bytes that the marker, and closing what is open, may add to what was read. */
@@ -131,6 +132,8 @@ export class Trim {
   private keyHasEscapes: bool = false;
   private limits: Limits = ALL;
   private responseLimits: Limits = ALL;
+  // The key at the end of a JSON Patch's path that was read last, or -1.
+  private pointed: i32 = -1;
 
   /**
    * Keeps what it can of the object that begins at `from`, at most `size` bytes (1024 or more) and MAX_NODES
@@ -163,6 +166,7 @@ export class Trim {
     this.limits = limitsOf(step, size);
     this.responseLimits = step >= Step.Response ? RESPONSE.of(size) : ALL;
     this.arrayLimit = this.limits.array;
+    this.pointed = -1;
   }
 
   private root(): void {
@@ -180,7 +184,7 @@ export class Trim {
     const byte = load<u8>(this.at);
     if (this.step < Step.Shares && this.values >= MAX_VALUES) return this.noRoom();
     this.values++;
-    if (byte == 0x22) return this.string(depth, key);
+    if (byte == 0x22) return this.string(depth, key, place);
     if (byte == 0x7b || byte == 0x5b) return this.container(byte, depth, key, place);
     return this.atom(depth, key);
   }
@@ -209,11 +213,12 @@ export class Trim {
     return left / (this.inArray ? 4 : 2);
   }
 
-  private string(depth: i32, key: i32): bool {
+  private string(depth: i32, key: i32, place: i32): bool {
     const start = this.at + 1;
     const close = stringEnd(start, this.end);
     if (close == 0) return this.cut();
     this.at = close + 1;
+    if (place == keys.pointer && place != UNREAD) this.notePath(start, close, depth);
     if (close - start == 1 && load<u8>(start) == 0x2a) foundAt(depth).noteStar(key);
     const room = this.room();
     if (room < 3) return this.noRoom();
@@ -228,6 +233,16 @@ export class Trim {
     this.copy(start, length);
     this.put(0x22);
     return true;
+  }
+
+  /** What a JSON Patch brings to a path counts as if the keys in the path were its own. */
+  private notePath(at: usize, end: usize, depth: i32): void {
+    while (at < end) {
+      const from = at + 1;
+      at = Bytes.find(from, end, 0x2f);
+      this.pointed = keys.find(from, u32(at - from));
+      foundAt(depth).notePresent(this.pointed);
+    }
   }
 
   private atom(depth: i32, key: i32): bool {
@@ -259,10 +274,17 @@ export class Trim {
     if (open == 0x7b) this.members(depth + 1, place);
     else this.elements(depth + 1, key, place);
     this.inArray = inArray;
+    if (this.pointed >= 0 && place != ANYTHING) this.noteValue(foundAt(depth + 1));
     foundAt(depth).addAll(foundAt(depth + 1));
     this.limit = outer;
     this.close(open + 2);
     return true;
+  }
+
+  /** Behind an operation of a JSON Patch. */
+  private noteValue(operation: Marks): void {
+    if (operation.isTrue(PATCH_VALUE)) operation.noteTrue(this.pointed);
+    this.pointed = -1;
   }
 
   /** There is room: it was kept when the container was opened. */

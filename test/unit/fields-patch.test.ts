@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON Patch (RFC 6902): what its operations bring is seen by the same fields as in any other request.
 import { describe, expect, test } from 'vitest';
+import { Random } from '../../scripts/lib/random.mjs';
 import { ask } from '../support/ask';
 import { EVENT_HEADER, Wasm } from '../support/wasm';
 import type { Value } from '../support/wasm';
@@ -437,5 +438,59 @@ test('offsets: of a value that stands in the event its place; none of one that i
   expect(wasm.extractWithOffsets('ka.req.workload.host_pid')).toEqual({
     value: '{"x":true}',
     offsets: [{ start: 0, length: 0 }],
+  });
+});
+
+describe('any operations on objects', () => {
+  type Tree = Record<string, unknown>;
+  const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null;
+  const tokensOf = (path: string) => path.split('/').slice(1);
+  /** What stands at the path, or undefined. */
+  const at = (root: Tree, tokens: string[]): unknown =>
+    tokens.reduce<unknown>((value, token) => (isTree(value) ? value[token] : undefined), root);
+
+  /** Applies an operation as the plugin should: what is not there is made, and nothing is taken away but by moving. */
+  function apply(root: Tree, { op, from, path, value }: Record<string, string>): void {
+    const tokens = tokensOf(path);
+    if (op === 'remove') return;
+    const source = from === undefined ? undefined : at(root, tokensOf(from));
+    if (from !== undefined && source === undefined) return;
+    let parent = root;
+    for (const token of tokens.slice(0, -1)) {
+      if (!isTree(parent[token])) parent[token] = {};
+      parent = parent[token] as Tree;
+    }
+    const copied = structuredClone(from === undefined ? value : source);
+    if (op === 'move') {
+      delete (at(root, tokensOf(from).slice(0, -1)) as Tree)[tokensOf(from).at(-1)!];
+    }
+    parent[tokens.at(-1)!] = copied;
+  }
+
+  test('give what a simple reading of them gives', () => {
+    for (let seed = 0; seed < 400; seed++) {
+      const random = new Random(seed);
+      const below = (depth: number): string =>
+        Array.from({ length: 1 + random.below(depth) }, () => `/${'abc'[random.below(3)]}`).join('');
+      const value = (depth: number): unknown =>
+        depth === 0 || random.below(3) === 0
+          ? random.below(10)
+          : Object.fromEntries(['a', 'b', 'c'].slice(random.below(3)).map((key) => [key, value(depth - 1)]));
+      const operations = Array.from({ length: 1 + random.below(12) }, () => {
+        const op = ['add', 'replace', 'move', 'copy', 'remove', 'add'][random.below(6)];
+        const path = `/data${below(4)}`;
+        const from = `/data${below(4)}`;
+        // Into itself, nothing is moved, and no text copied.
+        const isTaken = (op === 'copy' || op === 'move') && !path.startsWith(`${from}/`);
+        if (isTaken) return { op, from, path };
+        return op === 'remove' ? { op, path } : { op: 'add', path, value: value(3) };
+      });
+      const expected: Tree = {};
+      for (const operation of operations) apply(expected, operation as unknown as Record<string, string>);
+      const text = of(operations, 'configmap.obj', 'configmaps') as string | null;
+      // Where nothing but operations without effect are, nobody knows of an object that is empty.
+      const seen = text === null ? {} : (JSON.parse(text) as unknown);
+      expect(seen, JSON.stringify(operations)).toEqual(expected.data ?? {});
+    }
   });
 });

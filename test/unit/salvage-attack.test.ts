@@ -131,6 +131,87 @@ test('what no field reads stays when cutting long strings is enough', () => {
   expect(JSON.parse(payloads[0])).toMatchObject({ requestObject: { metadata: { labels } } });
 });
 
+describe('a padded template for pods still shows', () => {
+  const templates: [resource: string, around: (template: object) => object][] = [
+    ['deployments', (template) => ({ spec: { replicas: 1, template } })],
+    ['cronjobs', (template) => ({ spec: { jobTemplate: { spec: { template } } } })],
+    ['podtemplates', (template) => ({ template })],
+  ];
+  const containers = [
+    ...many(10, bulky),
+    { name: 'x', image: 'evil', securityContext: { privileged: true } },
+  ];
+  const spec = {
+    containers,
+    hostPID: true,
+    serviceAccountName: 'admin',
+    tolerations: [{ operator: 'Exists' }],
+  };
+
+  test.each(templates)('of %s', (resource, around) => {
+    const template = { metadata: { labels }, spec: { ...labels, ...spec } };
+    const { ask } = smaller(eventText({ objectRef: { resource }, requestObject: around(template) }));
+    expect(ask('ka.req.workload.kind')).not.toBeNull();
+    expect(ask('ka.req.workload.all_containers.privileged')).toEqual(['true']);
+    expect(ask('ka.req.workload.host_pid')).toBe('true');
+    expect(ask('ka.req.workload.service_account')).toBe('admin');
+    expect(ask('ka.req.workload.tolerations')).toEqual(['{"operator":"Exists"}']);
+  });
+});
+
+describe('a padded JSON Patch still shows', () => {
+  const spec = '/spec/template/spec';
+  const add = (path: string, value: unknown) => ({ op: 'add', path, value });
+  const evil = { name: 'x', image: 'evil', securityContext: { privileged: true } };
+  const padding = many(5000, (i) => add(`/metadata/annotations/k${i}`, long.slice(0, 50)));
+  const padded = (operations: object[], pad: object[] = padding) =>
+    smaller(
+      eventText({
+        verb: 'patch',
+        objectRef: { resource: 'deployments' },
+        requestObject: [...pad, ...operations, ...pad],
+      }),
+    ).ask;
+
+  test.each<[string, object, string, Value]>([
+    ['a container', add(`${spec}/containers/-`, evil), 'containers.privileged', ['true']],
+    ['a spec', add(spec, { containers: [evil] }), 'containers.privileged', ['true']],
+    ['an object', add('', { spec: { template: { spec: { hostPID: true } } } }), 'host_pid', 'true'],
+    ['a flag', add(`${spec}/hostPID`, true), 'host_pid', 'true'],
+    ['a host path', add(`${spec}/volumes/0/hostPath/path`, '/etc'), 'volumes.hostpath', ['/etc']],
+    ['a flag, the value first', { value: true, op: 'add', path: `${spec}/hostPID` }, 'host_pid', 'true'],
+  ])('%s', (_, operation, field, value) => {
+    expect(padded([operation])(`ka.req.workload.${field}`)).toEqual(value);
+  });
+
+  test('a flag that another operation has set to false before', () => {
+    const harmless = [add(`${spec}/hostPID`, false), add('/x', true)];
+    expect(
+      padded([add(`${spec}/hostPID`, true)], [...harmless, ...padding])('ka.req.workload.host_pid'),
+    ).toBe('true');
+  });
+
+  test('a label in an object that is patched, and what is padded in it', () => {
+    const value = { labels: { ...labels, enforce: 'privileged' }, annotations: { a: long } };
+    const event = eventText({ requestObject: [add('/metadata', value), add('/metadata/labels/last', 'x')] });
+    expect(smaller(event).ask('ka.req.labels[label-0]')).not.toBeNull();
+    expect(smaller(event).ask('ka.req.labels[last]')).toBe('x');
+  });
+});
+
+test('labels and annotations are kept as long as there is room', () => {
+  const metadata = {
+    labels: { 'pod-security.kubernetes.io/enforce': 'privileged', ...labels },
+    annotations: { a: 'b', big: long.repeat(100) },
+  };
+  const event = { annotations: { 'k8s.io/deprecated': 'true', ...labels }, requestObject: { metadata } };
+  const { ask } = smaller(eventText({ ...event, user: { username: 'u', extra: { a: ['b'] } } }));
+  expect(ask('ka.req.labels[pod-security.kubernetes.io/enforce]')).toBe('privileged');
+  expect(ask('ka.req.annotations[a]')).toBe('b');
+  expect(ask('ka.annotation[k8s.io/deprecated]')).toBe('true');
+  expect(ask('ka.user.extra[a]')).toBe('b');
+});
+
 describe('a padded role still shows', () => {
   const harmless = (i: number) => ({
     verbs: ['get', 'list'],
