@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One plugin state: configuration, the open source, the batch that Falco has, the current event.
 import { Batch } from './audit/batch';
+import { setProvider } from './audit/clusters';
 import { Config } from './config/config';
 import { readConfig } from './config/config';
 import { Counter, counters } from './counters';
-import { KNOWN_PODS, KNOWN_USERS } from './config/schema';
+import { KNOWN_PODS, KNOWN_USERS, STATE_DIR } from './config/schema';
 import { forgetEvent } from './fields/extract';
 import { realtime } from './host';
 import { takeTextCount } from './log';
 import { openSource } from './sources/open';
 import { Poll, Source } from './sources/source';
+import { Known } from './state/known';
 import { Seen } from './state/seen';
 import { forgetSource, survivor } from './survivor';
 
@@ -51,18 +53,35 @@ export function open(params: string): bool {
   lastError = opened.problem;
   source = opened.source;
   ended = false;
-  if (!source) return false;
+  if (!source || !remember(params)) return false;
   survivor.open = 1;
-  Seen.begin(config.integer(KNOWN_USERS), config.integer(KNOWN_PODS));
+  setProvider(opened.provider);
+
   if (isNew) source!.handOver();
   counters.commit();
   return true;
 }
 
+/** Begins to remember users and pods; false when what was known cannot be read: see lastError. */
+function remember(params: string): bool {
+  const users = config.integer(KNOWN_USERS);
+  const pods = config.integer(KNOWN_PODS);
+  const folder = config.text(STATE_DIR);
+  Seen.begin(users, pods);
+  if (folder == '' || (users == 0 && pods == 0)) return true;
+  const problem = Known.open(folder, params.trim());
+  if (problem == '') return true;
+  lastError = 'init_config: key "stateDir": cannot use ' + problem;
+  source!.close();
+  source = null;
+  return false;
+}
+
 export function close(): void {
   if (source) {
     source!.close();
-    Seen.end();
+    Known.close();
+    Seen.forget();
     forgetSource();
     counters.commit();
   }
@@ -83,6 +102,7 @@ export function nextBatch(): i32 {
   forgetEvent();
   batch.clear();
   open.ack();
+  Known.tick();
   ended = open.poll(batch, PATIENCE) == Poll.End;
   open.handOver();
   if (batch.count > 0) {

@@ -27,7 +27,8 @@ import { buildPaths, repositoryRoot } from './lib/paths.mjs';
  *
  * @typedef {object} Example
  * @property {string} about
- * @property {Record<string, unknown>} [event] the event that has them, where one event alone tells them
+ * @property {Record<string, unknown>[]} [before] events that came before
+ * @property {Record<string, unknown>} event the event that has them
  * @property {Record<string, unknown>} fields
  */
 

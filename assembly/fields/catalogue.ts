@@ -39,11 +39,12 @@ import {
 import { reads } from './path';
 import { Stem } from './stem';
 import { readPointer } from './pointer';
-import { readClusterName } from './cluster';
+import { readClusterName, readProvider } from './cluster';
 import {
   readOfReview,
   readOfSecret,
   readOfSigningRequest,
+  readNumberOfTokenRequest,
   readOfTokenRequest,
   readReviewedNamespace,
   readReviewedResource,
@@ -181,6 +182,7 @@ const event: Field[] = [
   text('ka.useragent', 'userAgent', 'User agent of the client'),
   list('ka.sourceips', 'sourceIPs[i]', 'Addresses that the request came from and was forwarded by'),
   anywhere(single('ka.cluster.name', "annotations.'cluster_name'", readClusterName, 'Name of the cluster')),
+  anywhere(single('ka.provider', '', readProvider, 'What brought the event: webhook or file')),
   text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
   shown(text('ka.response.code', 'responseStatus.code', 'HTTP status of the response')),
   text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),
@@ -479,7 +481,7 @@ const typedFields: Field[] = [
     single(
       'ka.req.token.expiration',
       SPEC + 'expirationSeconds',
-      readNumber,
+      readNumberOfTokenRequest,
       'Seconds for which a requested token shall be valid',
     ),
   ),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cluster that an event came from: the one that its source is configured to be, else what an annotation says.
-import { NO_CLUSTER, clusterName } from '../audit/clusters';
+// Where an event came from. The cluster: the one that its source is configured to be, else what an annotation says.
+import { NO_CLUSTER, clusterName, provider } from '../audit/clusters';
 import { Field, Question, readNodes } from './field';
 import { addWritten } from './values';
 
@@ -12,4 +12,9 @@ export function readClusterName(field: Field, question: Question): void {
     const name = clusterName(question.cluster);
     addWritten(name.address, name.length, 0, 0);
   }
+}
+
+/** Only of events that a source of ours brought: those of a capture do not tell. */
+export function readProvider(field: Field, question: Question): void {
+  if (question.seen) addWritten(provider.address, provider.length, 0, 0);
 }

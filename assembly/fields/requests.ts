@@ -4,6 +4,7 @@ import './object';
 import { Name } from '../json/name';
 import { Field, Question, readNodes } from './field';
 import { addPair } from './joined';
+import { readNumber } from './numbers';
 import { Path } from './path';
 import { isAbout, isResource } from './target';
 import { addNode } from './values';
@@ -33,6 +34,10 @@ export function readOfSigningRequest(field: Field, question: Question): void {
 
 export function readOfTokenRequest(field: Field, question: Question): void {
   if (isAbout(SERVICE_ACCOUNTS, TOKEN)) readNodes(field, question);
+}
+
+export function readNumberOfTokenRequest(field: Field, question: Question): void {
+  if (isAbout(SERVICE_ACCOUNTS, TOKEN)) readNumber(field, question);
 }
 
 function isReview(): bool {

@@ -26,6 +26,8 @@ const FORMS =
 /** A source, or why there is none. */
 export class Opened {
   source: Source | null = null;
+  /** The kind of the source, for ka.provider. */
+  provider: string = 'file';
   problem: string = '';
 }
 
@@ -54,6 +56,7 @@ function openUrl(scheme: string, rest: string, config: Config, opened: Opened): 
 }
 
 function openWebhook(endpoint: Endpoint, config: Config, opened: Opened): void {
+  opened.provider = 'webhook';
   opened.problem = endpoint.problem;
   if (opened.problem != '') return;
   const webhook = new Webhook(endpoint, config);

@@ -57,6 +57,8 @@ export class Checkpoint {
   constructor(
     readonly path: string,
     private capacity: u32,
+    /** Whether it says how far Falco has come: events come again without it. */
+    private isProgress: bool = true,
   ) {
     this.encoded = encodePath(path);
     this.slotSize = (HEADER + capacity + PAGE - 1) & ~(PAGE - 1);
@@ -169,7 +171,7 @@ export class Checkpoint {
     const isWritten = !isNew || ((isDue || !this.isFailing) && this.write(blob, length, hash, now));
     if (isWritten && isDue && this.pendingSince != 0) this.sync(now);
     const age = this.pendingSince == 0 ? 0 : (now - this.pendingSince) / 1_000_000_000;
-    counters.set(Counter.CheckpointAge, age);
+    if (this.isProgress) counters.set(Counter.CheckpointAge, age);
   }
 
   private write(blob: usize, length: u32, hash: u64, now: i64): bool {
@@ -227,7 +229,8 @@ export class Checkpoint {
     counters.add(Counter.CheckpointErrors, 1);
     if (!mayLog(Reason.Checkpoint)) return false;
     const text = 'cannot ' + what + ' the checkpoint ' + shownPath(this.path) + ': ' + why;
-    const rest = '; events go on, but come again if Falco ends now; trying again';
+    const loss = this.isProgress ? 'come again' : 'what they showed of users and pods is forgotten';
+    const rest = '; events go on, but ' + loss + ' if Falco ends now; trying again';
     logLimited(Reason.Checkpoint, Severity.Error, text + rest);
     return false;
   }

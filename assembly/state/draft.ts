@@ -93,3 +93,12 @@ export function visitTexts(
     if (load<u8>(at) == <u8>fact) visit(at + TEXT_HEAD, load<u16>(at, 1));
   }
 }
+
+/** Whether these bytes are a record. */
+export function isRecord(at: usize, length: u32): bool {
+  const end = at + length;
+  if (length < FLAGS || length > MAX_RECORD) return false;
+  at += FLAGS;
+  while (at + TEXT_HEAD <= end) at = behindText(at);
+  return at == end;
+}

@@ -2,6 +2,7 @@
 // What is remembered of pods: what an exec can do in one depends on how it was made, which the exec does not tell.
 import { Counter, counters } from '../counters';
 import { NO_INDEX, Path } from '../fields/path';
+import { Document } from '../json/document';
 import { Kind } from '../json/tape';
 import { Draft, PodFact, PodFlag } from './draft';
 import { NONE, Recent } from './recent';
@@ -32,7 +33,7 @@ export class PodView {
   /** Whether the current event has one here. */
   isThere(): bool {
     const spec = this.spec.find();
-    return spec != null && spec.kind == Kind.Object;
+    return spec != null && spec.kind == Kind.Object && Document.isJson(spec);
   }
 
   addToDraft(): void {
@@ -90,7 +91,7 @@ export class Pods {
   }
 
   free(): void {
-    for (let entry = this.table.first(); entry != NONE; entry = this.table.next(entry)) {
+    for (let entry = this.table.newest; entry != NONE; entry = this.table.olderThan(entry)) {
       heap.free(this.kept(entry).record);
     }
     this.table.free();

@@ -25,7 +25,8 @@ export class Recent {
   // Numbers of entries plus one, by open addressing with linear probing; 0 where there is none. At most half is used.
   private places: Block = new Block();
   private mask: u32 = 0;
-  private newest: u32 = NONE;
+  /** The entry that was asked for last, or NONE. */
+  newest: u32 = NONE;
   private oldest: u32 = NONE;
 
   constructor(
@@ -75,14 +76,9 @@ export class Recent {
     return this.entry(entry).hash;
   }
 
-  /** The entry that makes room first, or NONE. */
-  first(): u32 {
-    return this.oldest;
-  }
-
-  /** The entry that makes room after this one, or NONE. */
-  next(entry: u32): u32 {
-    return this.entry(entry).newer;
+  /** The entry that was asked for right before this one, or NONE. */
+  olderThan(entry: u32): u32 {
+    return this.entry(entry).older;
   }
 
   free(): void {

@@ -57,16 +57,17 @@ export class Seen {
   );
 
   // By the number of the cluster; both are null for a cluster of which no event came.
-  private static users: (Users | null)[] = [];
-  private static pods: (Pods | null)[] = [];
-  private static userLimit: u32 = 0;
-  private static podLimit: u32 = 0;
-  private static key: usize = 0;
+  static users: (Users | null)[] = [];
+  static pods: (Pods | null)[] = [];
+  static userLimit: u32 = 0;
+  static podLimit: u32 = 0;
+  /** Of the hashes. */
+  static key: usize = 0;
   private static text: Block = new Block();
 
-  /** Forgets everything; from now on, so many users and pods of each cluster are remembered. 0: none. */
+  /** From now on, so many users and pods of each cluster are remembered, 0: none; to begin with, none are known. */
   static begin(userLimit: u32, podLimit: u32): void {
-    Seen.end();
+    Seen.forget();
     Seen.userLimit = userLimit;
     Seen.podLimit = podLimit;
     if (Seen.key == 0) Seen.key = heap.alloc(TEXT_KEY_SIZE);
@@ -74,7 +75,7 @@ export class Seen {
   }
 
   /** Forgets everything, and gives the memory back. */
-  static end(): void {
+  static forget(): void {
     for (let i = 0; i < Seen.users.length; i++) {
       const users = Seen.users[i];
       if (users) users.table.free();
@@ -85,8 +86,6 @@ export class Seen {
     }
     Seen.users = [];
     Seen.pods = [];
-    Seen.userLimit = 0;
-    Seen.podLimit = 0;
     Seen.tellSizes();
   }
 
@@ -113,8 +112,8 @@ export class Seen {
     const known = users.table.count;
     // Those whose authentication failed have no name; their denials are counted together.
     const hash = isNamed
-      ? nameHash(Seen.key, cluster, Head.text + name!.start, name!.end - name!.start)
-      : nameHash(Seen.key, cluster, 0, 0);
+      ? nameHash(Seen.key, 0, Head.text + name!.start, name!.end - name!.start)
+      : nameHash(Seen.key, 0, 0, 0);
     const age = users.note(hash, time);
     if (isNamed) Seen.before.age = age;
     Seen.before.denied = users.denials(time, Seen.isDenial());
@@ -156,7 +155,7 @@ export class Seen {
     const before = Seen.before;
     const name = Head.member(Head.objectRef, NAME);
     if (!name) return;
-    const hash = Seen.hashOf(cluster, Head.text + name.start, name.end - name.start);
+    const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
     const pods = Seen.podsOf(cluster);
     const length = pods.lengthOf(hash);
     before.pod = length == 0 ? PodKnown.Unknown : PodKnown.Known;
@@ -210,7 +209,7 @@ export class Seen {
       name = Head.text + asked.start;
       length = asked.end - asked.start;
     }
-    Seen.keep(cluster, Seen.hashOf(cluster, name, length));
+    Seen.keep(cluster, Seen.hashOf(name, length));
     return true;
   }
 
@@ -222,7 +221,7 @@ export class Seen {
     let name = Head.member(Head.objectRef, NAME);
     if (!name) name = view == made ? MADE_NAME.find() : REQUESTED_NAME.find();
     if (name && view.isThere()) {
-      const hash = Seen.hashOf(cluster, Head.text + name.start, name.end - name.start);
+      const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
       const pods = Seen.podsOf(cluster);
       const known = isPart ? pods.lengthOf(hash) : 0;
       // Of a pod that is not known, a part would pass for the whole.
@@ -244,21 +243,21 @@ export class Seen {
   }
 
   /** The hash of the pod with this name in the request's namespace. */
-  private static hashOf(cluster: u32, name: usize, length: u32): u64 {
+  private static hashOf(name: usize, length: u32): u64 {
     const namespace = Head.member(Head.objectRef, NAMESPACE);
     const before = namespace ? namespace.end - namespace.start : 0;
     const text = Seen.text.reserve(before + 1 + length + SLACK);
     if (namespace) memory.copy(text, Head.text + namespace.start, before);
     store<u8>(text + before, SLASH);
     memory.copy(text + before + 1, name, length);
-    return nameHash(Seen.key, cluster, text, before + 1 + length);
+    return nameHash(Seen.key, 0, text, before + 1 + length);
   }
 
   private static isIt(node: Node | null, name: Name): bool {
     return node != null && name.is(Head.text, node);
   }
 
-  private static usersOf(cluster: u32): Users {
+  static usersOf(cluster: u32): Users {
     while (u32(Seen.users.length) <= cluster) Seen.users.push(null);
     let users = Seen.users[cluster];
     if (!users) {
@@ -268,7 +267,7 @@ export class Seen {
     return users;
   }
 
-  private static podsOf(cluster: u32): Pods {
+  static podsOf(cluster: u32): Pods {
     while (u32(Seen.pods.length) <= cluster) Seen.pods.push(null);
     let pods = Seen.pods[cluster];
     if (!pods) {
@@ -278,7 +277,7 @@ export class Seen {
     return pods;
   }
 
-  private static tellSizes(): void {
+  static tellSizes(): void {
     let users: u32 = 0;
     let pods: u32 = 0;
     for (let i = 0; i < Seen.users.length; i++) {

@@ -42,6 +42,11 @@ export class Users {
     return 0;
   }
 
+  /** Remembers a user whose first event was at this time. */
+  restore(hash: u64, first: i64): void {
+    if (this.table.find(hash) == NONE) this.note(hash, first);
+  }
+
   /** The denials in the window up to `time` of the user that was noted last; with this one, if it is one. */
   denials(time: i64, isDenial: bool): u32 {
     const user = this.user(this.last);

@@ -20,7 +20,7 @@ const USED = [
   'maxEventSize', 'webhookMaxBatchSize', 'sslCertificate', 'sslKey', 'clientCa', 'clientNames', 'tokenFile',
   'webhookMaxConnections', 'webhookMaxHeaderSize', 'webhookMaxWaiting', 'webhookHeaderTimeout',
   'webhookRequestTimeout', 'webhookIdleTimeout', 'webhookHealthPath', 'webhookReadyPath', 'webhookClusters',
-  'dedupeWindow', 'stateDir',
+  'dedupeWindow', 'stateDir', 'knownPods', 'knownUsers',
 ].join(', ');
 
 interface Definition {
@@ -335,6 +335,8 @@ describe('the schema', () => {
       webhookClusters: {},
       dedupeWindow: 65_536,
       stateDir: '',
+      knownPods: 10_000,
+      knownUsers: 10_000,
     };
     expect(Object.fromEntries(defaults.map(([key, definition]) => [key, definition.default]))).toEqual({
       ...camel,

@@ -3,11 +3,15 @@
 import * as fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ask, catalogue } from '../support/ask';
-import { type Scalar, parseRequest } from '../support/wasm';
+import { webhook } from '../support/drive';
+import { listText } from '../support/events';
+import { type Event, type Scalar, parseRequest } from '../support/wasm';
 
 interface Example {
   about: string;
-  event?: Record<string, unknown>;
+  /** Events that came before. */
+  before?: Record<string, unknown>[];
+  event: Record<string, unknown>;
   fields: Record<string, unknown>;
 }
 const FILE = new URL('../../docs/field-examples.json', import.meta.url);
@@ -31,12 +35,20 @@ test('each field has one example, and nothing else has', () => {
   );
 });
 
-describe.each(
-  examples.filter(({ event }) => event).map(({ about, event, fields }) => [about, event!, fields] as const),
-)('%s', (_, event, fields) => {
+/** Asks about an event that the webhook brings behind others. */
+function askAfter(before: Record<string, unknown>[], event: Record<string, unknown>, request: string) {
+  const wasm = webhook();
+  wasm.host.send({ body: listText([...before, event].map((one) => JSON.stringify(one))) });
+  const events = wasm.nextBatch() as Event[];
+  wasm.select(events.at(-1)!);
+  return wasm.extract(request);
+}
+
+describe.each(examples.map(({ about, ...rest }) => [about, rest] as const))('%s', (_, example) => {
+  const { before, event, fields } = example;
   test.each(Object.entries(fields))('%s', (request, expected) => {
     const type = typeOf(request);
-    const value = ask(event, request);
+    const value = before ? askAfter(before, event, request) : ask(event, request);
     expect(value).not.toBeNull();
     expect(Array.isArray(value) ? value.map((one) => shown(one, type)) : shown(value!, type)).toEqual(
       expected,

@@ -35,7 +35,10 @@ describe('numbers', () => {
 
   test('how long a token shall be valid', () => {
     const requestObject = { kind: 'TokenRequest', spec: { audiences: ['a'], expirationSeconds: 315360000 } };
-    expect(ask({ requestObject }, 'ka.req.token.expiration')).toBe(315360000n);
+    const objectRef = { resource: 'serviceaccounts', subresource: 'token' };
+    expect(ask({ objectRef, requestObject }, 'ka.req.token.expiration')).toBe(315360000n);
+    // Certificate requests have the same member.
+    expect(ask({ requestObject }, 'ka.req.token.expiration')).toBeNull();
   });
 });
 
