@@ -3,9 +3,9 @@
 // @ts-check
 // `npm run docs:fields`: writes docs/fields.md from the catalogue of fields that the build has left in build/generated.
 // With --check it writes nothing, and fails when the file is not up to date.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { formatDocument, keepDocument, readOptions } from './lib/document.mjs';
 import { UserError } from './lib/errors.mjs';
 import { runAsMain } from './lib/main.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
@@ -188,32 +188,13 @@ ${sections.filter((section) => section !== '').join('\n')}`;
  * @param {string} catalogue the text of build/generated/fields.json
  * @returns {Promise<string>}
  */
-export async function fieldsDocument(catalogue) {
-  // Only now: its package is there after npm ci alone.
-  const { format, resolveConfig } = await import('prettier');
-  const file = join(repositoryRoot, 'docs', 'fields.md');
-  return format(describeFields(JSON.parse(catalogue)), {
-    ...(await resolveConfig(file)),
-    parser: 'markdown',
-  });
-}
-
-/** @param {string[]} args */
-function readArguments(args) {
-  try {
-    const options = /** @type {const} */ ({
-      check: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    });
-    return parseArgs({ args, options }).values;
-  } catch (error) {
-    throw new UserError(`${/** @type {Error} */ (error).message}\n${usage}`);
-  }
+export function fieldsDocument(catalogue) {
+  return formatDocument('fields.md', describeFields(JSON.parse(catalogue)));
 }
 
 /** @param {string[]} args */
 async function main(args) {
-  const { check = false, help = false } = readArguments(args);
+  const { check = false, help = false } = readOptions(args, {}, usage);
   if (help) {
     console.log(usage);
     return;
@@ -223,16 +204,7 @@ async function main(args) {
     throw new UserError(`${relative(process.cwd(), catalogue)} is missing: run npm run build first`);
   }
   const wanted = await fieldsDocument(readFileSync(catalogue, 'utf8'));
-  const file = join(repositoryRoot, 'docs', 'fields.md');
-  const name = relative(process.cwd(), file);
-  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) {
-    console.log(`docs: ${name} is up to date`);
-  } else if (check) {
-    throw new UserError(`${name} is not up to date: run npm run build && npm run docs:fields`);
-  } else {
-    writeFileSync(file, wanted);
-    console.log(`docs: ${name} written`);
-  }
+  keepDocument('docs', 'fields.md', wanted, { check, how: 'npm run build && npm run docs:fields' });
 }
 
 await runAsMain(import.meta.url, 'docs', main);
