@@ -6,6 +6,9 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UserError } from '../lib/errors.mjs';
 
+/** The rules files of this repository, in the order in which Falco is to load them. */
+export const RULES = ['k8s_audit_rules.yaml', 'k8s_audit_rules_extended.yaml'];
+
 export const usage = `usage: npm start -- [FILE | DIRECTORY | URL] [options]
 
 Builds everything, reads Kubernetes audit events through the plugin, and prints an alert for every rule that
@@ -14,7 +17,7 @@ fires. Without an argument it replays the attack in examples/attack.jsonl.
   FILE, DIRECTORY     audit events to replay to the end: JSON Lines, also compressed with gzip
   file:///path        a file to follow while it grows
   http://host:port/   a webhook for kube-apiserver to send to
-  --rules FILE        rules to evaluate instead of rules/k8s_audit_rules.yaml; may be given more than once
+  --rules FILE        rules to evaluate instead of both files in rules/; may be given more than once
   --config JSON       the plugin's init_config
   --all               every rule that matches alerts; otherwise, as in Falco, the first one for each event
   --embedded          use the embedded libsinsp host even where Falco is installed
@@ -55,7 +58,7 @@ export function readArguments(args, root) {
     ...(help
       ? { open: '', live: false }
       : readInput(positionals[0] ?? join(root, 'examples', 'attack.jsonl'))),
-    rules: rules ?? [join(root, 'rules', 'k8s_audit_rules.yaml')],
+    rules: rules ?? RULES.map((file) => join(root, 'rules', file)),
     config: readConfig(values.config ?? '{}'),
     all: values.all === true,
     embedded: values.embedded === true,

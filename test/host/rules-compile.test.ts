@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The flattener reads and writes Falco's filter language; libsinsp has the last word on what that is.
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flatten, readSources } from '../../scripts/rules/flatten.mjs';
+import { RULES } from '../../scripts/start/arguments.mjs';
 import { pluginPath, repositoryRoot, runHost, Scratch } from './support.ts';
 
 const scratch = new Scratch();
@@ -112,14 +114,24 @@ ${yamlRule('except', 'fix.length > 0', `, exceptions: [${exceptions}]`)}`;
   });
 });
 
-describe('rules/k8s_audit_rules.yaml', () => {
-  it('compiles with the plugin', () => {
-    const sources = readSources([join(repositoryRoot, 'rules', 'k8s_audit_rules.yaml')]);
-    const { rules, notices } = flatten(sources);
-    expect(notices).toEqual([]);
-    const run = runHost(['--parse-only', '--plugin', pluginPath(), '--rules', scratch.rules(rules)]);
-    expect(run.stderr).not.toContain('does not compile');
-    expect(run.others).toEqual([{ parsed: { rules: rules.length, enabled: rules.length, other_source: 0 } }]);
-    expect(rules.length).toBeGreaterThan(0);
-  });
+describe('the rules files', () => {
+  const overlays = readdirSync(join(repositoryRoot, 'rules', 'overlays')).map((file) =>
+    join('overlays', file),
+  );
+  const sets = [['k8s_audit_rules.yaml'], RULES, ...overlays.map((file) => [...RULES, file])];
+
+  it.each(sets.map((files) => [files.join(', '), files] as const))(
+    '%s compile with the plugin',
+    (_, files) => {
+      const sources = readSources(files.map((file) => join(repositoryRoot, 'rules', file)));
+      const { rules, notices } = flatten(sources);
+      expect(notices).toEqual([]);
+      const run = runHost(['--parse-only', '--plugin', pluginPath(), '--rules', scratch.rules(rules)]);
+      expect(run.stderr).not.toContain('does not compile');
+      expect(run.others).toEqual([
+        { parsed: { rules: rules.length, enabled: rules.length, other_source: 0 } },
+      ]);
+      expect(rules.length).toBeGreaterThan(0);
+    },
+  );
 });

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readArguments } from '../../scripts/start/arguments.mjs';
 import { parseLine, readAlert } from '../../scripts/start/engine.mjs';
 import { printable, Report, type Alert } from '../../scripts/start/report.mjs';
-import { rulesFile } from './fixtures.ts';
+import { rulesFiles } from './fixtures.ts';
 import { repositoryRoot, Scratch } from './support.ts';
 
 const scratch = new Scratch();
@@ -20,7 +20,7 @@ describe('the arguments', () => {
     expect(read()).toEqual({
       open: sample,
       live: false,
-      rules: [rulesFile],
+      rules: rulesFiles,
       config: '{}',
       all: false,
       embedded: false,

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readAlert } from '../../scripts/start/engine.mjs';
-import { flattenRules, rulesFile } from './fixtures.ts';
+import { flattenRules, rulesFiles } from './fixtures.ts';
 import { endStarted, pluginPath, repositoryRoot, Scratch, start } from './support.ts';
 
 const scratch = new Scratch();
@@ -69,7 +69,7 @@ describe('npm start', { timeout }, () => {
   it('replays the sample attack and prints its alerts', () => {
     const { status, stdout, stderr } = run(['--embedded']);
     expect(stderr).toContain(
-      '[start] the embedded libsinsp host evaluates rules/k8s_audit_rules.yaml on examples/attack.jsonl',
+      '[start] the embedded libsinsp host evaluates rules/k8s_audit_rules.yaml, rules/k8s_audit_rules_extended.yaml on examples/attack.jsonl',
     );
     expect(status).toBe(0);
     const lines = readFileSync(sample, 'utf8').trimEnd().split('\n');
@@ -195,7 +195,9 @@ console.error('Falco says something');
     );
     chmodSync(falco, 0o755);
     const { status, stdout, stderr } = run([sample], `${scratch.path}${delimiter}${process.env['PATH']}`);
-    expect(stderr).toContain('[start] Falco evaluates rules/k8s_audit_rules.yaml on examples/attack.jsonl');
+    expect(stderr).toContain(
+      '[start] Falco evaluates rules/k8s_audit_rules.yaml, rules/k8s_audit_rules_extended.yaml on examples/attack.jsonl',
+    );
     expect(stderr).toContain('Falco says something\n');
     expect(status).toBe(0);
     expect(stdout).toContain('2024-05-01T10:00:00.123Z  Warning        A rule\n    Something (user=eve)\n');
@@ -210,7 +212,7 @@ console.error('Falco says something');
     expect(parse(yaml)).toMatchObject({
       load_plugins: ['k8saudit-ts'],
       plugins: [{ name: 'k8saudit-ts', library_path: pluginPath(), init_config: {}, open_params: sample }],
-      rules_files: [rulesFile],
+      rules_files: rulesFiles,
       json_output: true,
       rule_matching: 'first',
     });
