@@ -60,13 +60,13 @@ const JSON_FIELDS = [
 /**
  * Writes rules as the host wants them.
  *
- * @param {string} file YAML as Falco reads it
+ * @param {string | string[]} files YAML as Falco reads it, one or more in order
  * @param {string} to path
  * @param {{ withoutJson?: boolean }} [options] `withoutJson`: ask our own plugin what the rules ask the plugin json
  * @throws {UserError} the rules cannot be used
  */
-export function writeRules(file, to, { withoutJson = false } = {}) {
-  const { rules } = flatten(readSources([file]));
+export function writeRules(files, to, { withoutJson = false } = {}) {
+  const { rules } = flatten(readSources([files].flat()));
   const text = JSON.stringify(rules);
   const replace = (/** @type {string} */ all, /** @type {string[]} */ [from, by]) => all.replaceAll(from, by);
   writeFileSync(to, withoutJson ? JSON_FIELDS.reduce(replace, text) : text);

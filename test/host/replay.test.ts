@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildBenchHost, runHost, type HostOptions } from '../../bench/lib/host.mjs';
 import { buildLibsinsp, record, runRules, summarizeTrace, writeRules } from '../../bench/lib/libsinsp.mjs';
 import type { FlatRule } from '../../scripts/rules/flatten.mjs';
-import { flattenRules, rulesFile } from './fixtures.ts';
+import { flattenRules, rulesFiles } from './fixtures.ts';
 import {
   fixtureRule as rule,
   pluginPath,
@@ -117,7 +117,7 @@ describe('our rules on the sample log', () => {
     runHost(benchHost, mode, { plugin: pluginPath(), open: attack, trace, ...options });
 
   beforeAll(async () => {
-    writeRules(rulesFile, rules);
+    writeRules(rulesFiles, rules);
     const { events } = await record(programs, { plugin: pluginPath(), rules, open: attack }, trace);
     expect(events).toBe(ATTACK_EVENTS);
   });
