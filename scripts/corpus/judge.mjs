@@ -2,7 +2,8 @@
 // @ts-check
 // The rules on the corpus, judged by the real libsinsp.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hostPaths, sysrootCommand } from '../build-host.mjs';
 import { UserError } from '../lib/errors.mjs';
@@ -19,14 +20,15 @@ export const RULES = FILES.map((file) => join(repositoryRoot, 'rules', file));
 export const TUNING = join(repositoryRoot, 'scripts', 'corpus', 'tuning.yaml');
 
 /**
- * The alerts of an event log, with `rule_matching: first`.
+ * The alerts of an event log.
  *
  * @param {Record<string, unknown>[]} events
  * @param {string[]} files rules files
+ * @param {{ all?: boolean }} [options] `all`: of every rule that matches, not of the first alone
  * @returns {Alert[]} each with the number of its event, from 1 on
  * @throws {UserError} the plugin or the host is not built, or a rule does not compile
  */
-export function judge(events, files) {
+export function judge(events, files, { all = false } = {}) {
   const plugin = join(buildPaths().build, 'libk8saudit-ts.so');
   for (const [file, how] of [
     [plugin, 'npm run build'],
@@ -34,14 +36,21 @@ export function judge(events, files) {
   ]) {
     if (!existsSync(file ?? '')) throw new UserError(`${file} is missing: run ${how} first`);
   }
-  const folder = join(buildPaths().build, 'corpus');
-  mkdirSync(folder, { recursive: true });
-  // Several may run at once.
-  const path = (/** @type {string} */ name) => join(folder, `${process.pid}-${name}`);
-  writeFileSync(path('events.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-  writeFileSync(path('rules.json'), JSON.stringify(flatten(readSources(files)).rules));
+  const folder = mkdtempSync(join(tmpdir(), 'corpus-'));
+  try {
+    const [log, rules] = [join(folder, 'events.jsonl'), join(folder, 'rules.json')];
+    writeFileSync(log, events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    writeFileSync(rules, JSON.stringify(flatten(readSources(files)).rules));
+    const run = ['--plugin', plugin, '--open', log, '--rules', rules, ...(all ? [] : ['--first'])];
+    return alertsOf(run, events.length);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @param {string[]} run arguments of the host @param {number} count of the events @returns {Alert[]} */
+function alertsOf(run, count) {
   const [program = '', ...args] = sysrootCommand(hostPaths().program);
-  const run = ['--plugin', plugin, '--open', path('events.jsonl'), '--rules', path('rules.json'), '--first'];
   const { status, stdout, stderr } = spawnSync(program, [...args, ...run], {
     encoding: 'utf8',
     maxBuffer: 256 << 20,
@@ -52,8 +61,7 @@ export function judge(events, files) {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line));
   const delivered = lines.find(({ summary }) => summary !== undefined)?.summary.events;
-  if (delivered !== events.length)
-    throw new UserError(`${delivered} of ${events.length} events came through`);
+  if (delivered !== count) throw new UserError(`${delivered} of ${count} events came through`);
   return lines.filter(({ rule }) => rule !== undefined);
 }
 
