@@ -57,7 +57,7 @@ export const ATTACKS = [
         verb: 'get',
         resource: 'pods/exec',
         namespace: 'shop',
-        name: 'storefront-6bb9ef5cc-d2zxw',
+        name: cluster.podOf('storefront'),
         query,
         expect: 'Exec Reads Service Account Token',
       });
@@ -221,7 +221,7 @@ export const ATTACKS = [
         namespace: 'shop',
         name: 'toolbox',
         query: 'command=sh&container=toolbox&stdin=true&stdout=true&tty=true',
-        expect: 'Attach/Exec Pod',
+        expect: 'Exec Into Privileged Pod',
       });
     },
   },

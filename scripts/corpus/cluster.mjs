@@ -49,6 +49,8 @@ const REASONS = /** @type {Record<number, string>} */ ({
 export class Cluster {
   /** @type {{ event: Members, expect?: string }[]} */
   #written = [];
+  /** @type {{ name: string, from: number }[]} */
+  #pods = [];
   #now = Date.UTC(2025, 2, 18, 0, 0, 0);
   #start = this.#now;
 
@@ -97,6 +99,7 @@ export class Cluster {
    *
    * @param {Actor} actor
    * @param {Request} request
+   * @returns {string} the name of the object, also where the API server makes it
    */
   request(actor, request) {
     const { verb, expect } = request;
@@ -114,6 +117,25 @@ export class Cluster {
       this.#written.push({ event: { ...event, stage: 'ResponseComplete', stageTimestamp } });
     }
     this.wait(50);
+    const { metadata } = /** @type {{ metadata?: Members }} */ (event['responseObject'] ?? {});
+    const name = request.name ?? String(metadata?.['name'] ?? '');
+    if (request.resource === 'pods' && verb === 'create') this.#pods.push({ name, from: this.#now });
+    return name;
+  }
+
+  /** The youngest pod of an application that there is by now, or one from before the day. @param {string} app */
+  podOf(app) {
+    const own = this.#pods.filter(({ name, from }) => name.startsWith(`${app}-`) && from < this.#now);
+    const youngest = own.sort((a, b) => b.from - a.from)[0];
+    return youngest?.name ?? `${app}-${this.letters(9)}-${this.suffix()}`;
+  }
+
+  /** What the API server makes of an object that is created. @param {unknown} body */
+  #stored(body) {
+    const object = /** @type {Members} */ (body);
+    const metadata = /** @type {Members} */ (object['metadata'] ?? {});
+    const name = metadata['name'] ?? `${metadata['generateName']}${this.suffix()}`;
+    return { ...object, metadata: { ...metadata, name, uid: this.uid(), creationTimestamp: this.seconds() } };
   }
 
   /**
@@ -152,6 +174,9 @@ export class Cluster {
       ...(resource === '' ? {} : { objectRef: target }),
       responseStatus: statusOf(code, resource, name),
       ...(level !== 'Metadata' && body !== undefined ? { requestObject: body } : {}),
+      ...(level === 'RequestResponse' && body !== undefined && code < 300
+        ? { responseObject: this.#stored(body) }
+        : {}),
       ...times,
       annotations: { ...decisionOf(code, actor), ...request.annotations },
     };

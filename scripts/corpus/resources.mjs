@@ -121,7 +121,9 @@ export const isNamespaced = (resource) => !CLUSTER_WIDE.has(resource);
  */
 export function levelOf(resource, subresource, verb) {
   const whole = subresource === undefined ? resource : `${resource}/${subresource}`;
-  return WITH_BODY.has(whole) && ['create', 'update', 'patch'].includes(verb) ? 'Request' : 'Metadata';
+  if (!WITH_BODY.has(whole) || !['create', 'update', 'patch'].includes(verb)) return 'Metadata';
+  // The answer has the name of a pod that its controller leaves to the API server.
+  return whole === 'pods' && verb === 'create' ? 'RequestResponse' : 'Request';
 }
 
 /** Whether kube-apiserver writes the start of a request too. @param {string} verb @param {string | undefined} subresource */

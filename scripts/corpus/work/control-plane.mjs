@@ -126,13 +126,13 @@ function runsCronJob(cluster, i) {
     name,
     body: job(name, 'shop', spec),
   });
-  cluster.request(controller('job-controller'), {
+  const made = cluster.request(controller('job-controller'), {
     verb: 'create',
     resource: 'pods',
     namespace: 'shop',
     body: generatedPod(name, 'shop', spec),
   });
-  schedule(cluster, 'shop', `${name}-${cluster.suffix()}`);
+  schedule(cluster, 'shop', made);
   cluster.request(controller('job-controller'), {
     verb: 'update',
     resource: 'jobs/status',

@@ -27,13 +27,13 @@ function rollsOut(cluster, namespace, app, spec) {
   });
   for (let i = 0; i < 3; i++) {
     cluster.wait(2000);
-    cluster.request(controller('replicaset-controller'), {
+    const body = generatedPod(set, namespace, spec);
+    const name = cluster.request(controller('replicaset-controller'), {
       verb: 'create',
       resource: 'pods',
       namespace,
-      body: generatedPod(set, namespace, spec),
+      body,
     });
-    const name = `${set}-${cluster.suffix()}`;
     schedule(cluster, namespace, name);
     const node = cluster.random.pick(NODES);
     cluster.request(kubelet(node), { verb: 'get', resource: 'pods', namespace, name });

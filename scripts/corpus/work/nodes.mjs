@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // Kubelets, nodes that join, and what runs on every node.
-import { agentOn, anonymous, bootstrapper, component, controller, kubelet, NODES, pod } from '../actors.mjs';
+import {
+  agentOn,
+  anonymous,
+  bootstrapper,
+  component,
+  controller,
+  kubelet,
+  NODES,
+  person,
+  pod,
+} from '../actors.mjs';
 import { agentPod, AGENTS, STATIC_PODS } from '../objects.mjs';
 
 /** @typedef {import('../healthy.mjs').Work} Work */
@@ -128,21 +138,32 @@ function joins(cluster) {
     'kubernetes.io/kubelet-serving',
     'kubelet-csr-approver',
   );
-  for (const agent of Object.keys(AGENTS)) {
-    cluster.request(controller('daemon-set-controller'), {
+  for (const [agent, { namespace }] of Object.entries(AGENTS)) {
+    const body = agentPod(agent, name);
+    const made = cluster.request(controller('daemon-set-controller'), {
       verb: 'create',
       resource: 'pods',
-      namespace: AGENTS[agent]?.namespace ?? '',
-      body: agentPod(agent, name),
+      namespace,
+      body,
     });
     cluster.request(component('kube-scheduler', 'scheduler'), {
       verb: 'create',
       resource: 'pods/binding',
-      namespace: AGENTS[agent]?.namespace ?? '',
-      name: `${agent}-${cluster.suffix()}`,
+      namespace,
+      name: made,
     });
   }
   cluster.request(controller('node-controller'), { verb: 'patch', resource: 'nodes', name });
+  // The administrator sees whether the new node's network is up.
+  cluster.wait(600_000);
+  cluster.request(person('eva', 'platform'), {
+    verb: 'get',
+    resource: 'pods/exec',
+    namespace: 'kube-system',
+    name: cluster.podOf('calico-node'),
+    query:
+      'command=calico-node&command=-bird-ready&command=-felix-ready&container=calico-node&stderr=true&stdout=true',
+  });
 }
 
 /** @param {Cluster} cluster @param {import('../cluster.mjs').Actor} actor @param {string} name @param {string} signerName @param {string} approver */

@@ -15,7 +15,7 @@ const developer = (i, agent) => person(DEVELOPERS[i % DEVELOPERS.length] ?? 'ann
 const administrator = (agent) => person('eva', 'platform', agent);
 
 /** @param {Cluster} cluster */
-const somePod = (cluster) => `storefront-${cluster.letters(9)}-${cluster.suffix()}`;
+const somePod = (cluster) => cluster.podOf('storefront');
 
 /** @param {Cluster} cluster @param {number} i */
 function looks(cluster, i) {
@@ -194,7 +194,7 @@ function draining(cluster) {
       verb: 'create',
       resource: 'pods/eviction',
       namespace: 'shop',
-      name: somePod(cluster),
+      name: `checkout-${cluster.letters(9)}-${cluster.suffix()}`,
     });
   }
   cluster.request(actor, {
