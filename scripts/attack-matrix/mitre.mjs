@@ -94,8 +94,6 @@ export const MITRE = [
       },
       DEPLOY,
       { id: 'T1562.001', name: 'Impair Defenses: Disable or Modify Tools' },
-      { id: 'T1562.006', name: 'Impair Defenses: Indicator Blocking' },
-      { id: 'T1562.012', name: 'Impair Defenses: Disable or Modify Linux Audit System' },
       { id: 'T1070', name: 'Indicator Removal' },
       { id: 'T1036.005', name: 'Masquerading: Match Legitimate Name or Location' },
       TOKEN,
@@ -117,11 +115,6 @@ export const MITRE = [
         name: 'Unsecured Credentials: Credentials In Files',
         blind:
           'files are read inside of containers; what is seen is an exec that names them, and who uses them afterwards',
-      },
-      {
-        id: 'T1552.005',
-        name: 'Unsecured Credentials: Cloud Instance Metadata API',
-        blind: 'the request goes from the pod to the cloud; what is seen is an exec that names the address',
       },
       { id: 'T1552.007', name: 'Unsecured Credentials: Container API' },
     ],

@@ -130,6 +130,12 @@ export class Cluster {
     return youngest?.name ?? `${app}-${this.letters(9)}-${this.suffix()}`;
   }
 
+  /** The body of an answer. @param {number} code @param {unknown} body @param {string} resource @param {string} [name] */
+  #answer(code, body, resource, name) {
+    if (code < 300) return this.#stored(body);
+    return { kind: 'Status', apiVersion: 'v1', ...statusOf(code, resource, name) };
+  }
+
   /** What the API server makes of an object that is created. @param {unknown} body */
   #stored(body) {
     const object = /** @type {Members} */ (body);
@@ -174,9 +180,7 @@ export class Cluster {
       ...(resource === '' ? {} : { objectRef: target }),
       responseStatus: statusOf(code, resource, name),
       ...(level !== 'Metadata' && body !== undefined ? { requestObject: body } : {}),
-      ...(level === 'RequestResponse' && body !== undefined && code < 300
-        ? { responseObject: this.#stored(body) }
-        : {}),
+      ...(level === 'RequestResponse' ? { responseObject: this.#answer(code, body, resource, name) } : {}),
       ...times,
       annotations: { ...decisionOf(code, actor), ...request.annotations },
     };

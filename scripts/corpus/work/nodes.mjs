@@ -131,6 +131,10 @@ function joins(cluster) {
   cluster.request(kubelet(name), { verb: 'create', resource: 'nodes', name });
   cluster.request(kubelet(name), { verb: 'create', resource: 'csinodes', name });
   cluster.request(kubelet(name), { verb: 'create', resource: 'leases', namespace: 'kube-node-lease', name });
+  // kubeadm writes the node's annotations with the kubelet's credentials.
+  const kubeadm = { ...kubelet(name), agent: 'kubeadm/v1.31.4 (linux/amd64) kubernetes/a78aa47' };
+  cluster.request(kubeadm, { verb: 'get', resource: 'nodes', name });
+  cluster.request(kubeadm, { verb: 'patch', resource: 'nodes', name });
   certificate(
     cluster,
     kubelet(name),
