@@ -51,36 +51,23 @@ function measures(cluster, i) {
   cluster.request(administrator(), { verb: 'list', resource: 'nodes', query: 'limit=500' });
 }
 
-/** @param {Cluster} cluster @param {number} i */
-function opensShell(cluster, i) {
-  const command = i % 2 === 0 ? 'command=sh' : 'command=sh&command=-c&command=env+%7C+sort';
-  const query = `${command}&container=storefront&stdin=true&stdout=true&tty=true`;
-  cluster.request(developer(i), {
-    verb: 'get',
-    resource: 'pods/exec',
-    namespace: 'shop',
-    name: somePod(cluster),
-    query,
-  });
-}
-
-/** A health check by hand. @param {Cluster} cluster @param {number} i */
-function asksTheApplication(cluster, i) {
-  const query =
-    'command=curl&command=-s&command=localhost%3A8080%2Fhealth&container=storefront&stderr=true&stdout=true';
-  cluster.request(developer(i), {
-    verb: 'get',
-    resource: 'pods/exec',
-    namespace: 'shop',
-    name: somePod(cluster),
-    query,
-  });
-}
+/** A shell, a look at the environment, a health check by hand, a copy of a heap dump. */
+const COMMANDS = [
+  'sh',
+  'sh -c env|sort',
+  'sh',
+  'curl -s localhost:8080/health',
+  'tar cf - /tmp/heap.hprof',
+  'sh -c env|sort',
+  'curl -s localhost:8080/health',
+];
 
 /** @param {Cluster} cluster @param {number} i */
-function copiesHeapDump(cluster, i) {
-  const query =
-    'command=tar&command=cf&command=-&command=%2Ftmp%2Fheap.hprof&container=storefront&stderr=true&stdout=true';
+function runsCommand(cluster, i) {
+  const words = (COMMANDS[i % COMMANDS.length] ?? 'sh').split(' ');
+  const command = words.map((word) => `command=${encodeURIComponent(word)}`).join('&');
+  const ends = words.length === 1 ? 'stdin=true&stdout=true&tty=true' : 'stderr=true&stdout=true';
+  const query = `${command}&container=storefront&${ends}`;
   cluster.request(developer(i), {
     verb: 'get',
     resource: 'pods/exec',
@@ -230,9 +217,7 @@ function comesTooLate(cluster) {
 export const PEOPLE_WORK = [
   { times: 24, go: looks },
   { times: 12, go: measures },
-  { times: 4, go: opensShell },
-  { times: 2, go: asksTheApplication },
-  { times: 1, go: copiesHeapDump },
+  { times: 7, go: runsCommand },
   { times: 3, go: forwardsPort },
   { times: 3, go: restartsDeployment },
   { times: 1, go: rollsBackImage },
