@@ -7,6 +7,7 @@ import { Node, Tape } from '../json/tape';
 import { Block, PADDING } from '../memory';
 import { Seen } from '../state/seen';
 import { SeenBefore } from '../state/seen_before';
+import { HEAD_SIZE, Head } from './head';
 
 /** Bytes in front of the payload in an event: header (26), two parameter lengths (8), plugin id (4). */
 export const EVENT_HEADER: u32 = 38;
@@ -33,7 +34,8 @@ class Slot {
   bodies: Body;
   seen: u32;
 }
-const SLOT_SIZE: u32 = offsetof<Slot>();
+/** Behind a Slot stand the places of its event's members: see head.ts. */
+const SLOT_SIZE: u32 = offsetof<Slot>() + HEAD_SIZE;
 
 export class Batch {
   count: u32 = 0;
@@ -97,6 +99,7 @@ export class Batch {
     slot.cluster = cluster;
     slot.bodies = scannedBodies;
     slot.seen = this.keepSeen();
+    memory.copy(changetype<usize>(slot) + offsetof<Slot>(), Head.table, HEAD_SIZE);
   }
 
   /** Notes the time that an event carries itself. */
@@ -128,6 +131,11 @@ export class Batch {
   /** The root node of event `index`. */
   root(index: i32): Node {
     return changetype<Node>(this.tapes.address + this.slot(index).tape);
+  }
+
+  /** Where the members at the top level of event `index` are: see Head.nodeAt. */
+  head(index: i32): usize {
+    return changetype<usize>(this.slot(index)) + offsetof<Slot>();
   }
 
   /** The number of the cluster of event `index`. */

@@ -6,19 +6,69 @@ import { KEY_ESCAPED, Kind, Node, endOf, firstOf, member } from '../json/tape';
 import { Bytes } from '../memory';
 import { NO_TIME, parseTime } from './time';
 
-const KIND = new Name('kind');
-const API_VERSION = new Name('apiVersion');
-const AUDIT_ID = new Name('auditID');
-const USER = new Name('user');
-const OBJECT_REF = new Name('objectRef');
-const RESPONSE_STATUS = new Name('responseStatus');
-const STAGE_TIMESTAMP = new Name('stageTimestamp');
-const REQUEST_RECEIVED_TIMESTAMP = new Name('requestReceivedTimestamp');
-const TIMESTAMP = new Name('timestamp');
-const ITEMS = new Name('items');
 const EVENT = new Name('Event');
 const EVENT_LIST = new Name('EventList');
 const AUDIT_GROUP = new Name('audit.k8s.io/');
+
+/** The members at the top level of events and lists, in the order of NAMES. */
+export const enum Top {
+  Kind = 0,
+  ApiVersion = 1,
+  Level = 2,
+  AuditId = 3,
+  Stage = 4,
+  RequestUri = 5,
+  Verb = 6,
+  User = 7,
+  ImpersonatedUser = 8,
+  SourceIps = 9,
+  UserAgent = 10,
+  ObjectRef = 11,
+  ResponseStatus = 12,
+  RequestObject = 13,
+  ResponseObject = 14,
+  RequestReceivedTimestamp = 15,
+  StageTimestamp = 16,
+  Timestamp = 17,
+  Annotations = 18,
+  Items = 19,
+}
+const NAMES: Name[] = [
+  new Name('kind'),
+  new Name('apiVersion'),
+  new Name('level'),
+  new Name('auditID'),
+  new Name('stage'),
+  new Name('requestURI'),
+  new Name('verb'),
+  new Name('user'),
+  new Name('impersonatedUser'),
+  new Name('sourceIPs'),
+  new Name('userAgent'),
+  new Name('objectRef'),
+  new Name('responseStatus'),
+  new Name('requestObject'),
+  new Name('responseObject'),
+  new Name('requestReceivedTimestamp'),
+  new Name('stageTimestamp'),
+  new Name('timestamp'),
+  new Name('annotations'),
+  new Name('items'),
+];
+/** Bytes of a table with the places of all of them. */
+export const HEAD_SIZE: u32 = 4 * 20;
+
+/** The addresses of the names one behind the other, u32: each is looked at for each event. */
+const NAME_ADDRESSES = heap.alloc(HEAD_SIZE);
+for (let i = 0; i < NAMES.length; i++) store<u32>(NAME_ADDRESSES + i * 4, u32(NAMES[i].address));
+
+/** The number of the member with this key, or -1. */
+export function topNumber(key: Name): i32 {
+  for (let i = 0; i < NAMES.length; i++) {
+    if (NAMES[i].equals(key.address, key.length)) return i;
+  }
+  return -1;
+}
 
 /** What a JSON value is to us. */
 export const enum Shape {
@@ -29,68 +79,33 @@ export const enum Shape {
 }
 
 /**
- * The members at the top level of the value that was read last; null where there is none. All static, for the reason that
- * Document gives. They are found in one walk: each search of its own costs as much.
+ * The members at the top level of the value that was read last. They are found in one walk, since each search of its own
+ * costs as much, and serve extraction, too. All static, for the reason that Document gives.
  */
 export class Head {
   static text: usize = 0;
-  static user: Node | null = null;
-  static objectRef: Node | null = null;
-  static responseStatus: Node | null = null;
-  private static root: Node | null = null;
-  private static kind: Node | null = null;
-  private static apiVersion: Node | null = null;
-  private static auditId: Node | null = null;
-  private static stageTimestamp: Node | null = null;
-  private static received: Node | null = null;
-  private static timestamp: Node | null = null;
+  static root: Node | null = null;
+  /** For each Top the offset of its node from the root's, u32; 0 where there is none. */
+  static readonly table: usize = heap.alloc(HEAD_SIZE);
 
   /** Reads the members of `root`, whose JSON text starts at `text`. */
   static read(text: usize, root: Node): void {
     Head.text = text;
     Head.root = root;
-    Head.user = null;
-    Head.objectRef = null;
-    Head.responseStatus = null;
-    Head.kind = null;
-    Head.apiVersion = null;
-    Head.auditId = null;
-    Head.stageTimestamp = null;
-    Head.received = null;
-    Head.timestamp = null;
+    for (let i: u32 = 0; i < HEAD_SIZE; i += 16) v128.store(Head.table + i, i64x2.splat(0));
     if (root.kind == Kind.Object) Head.walk(text, root);
   }
 
   private static walk(text: usize, root: Node): void {
+    const start = changetype<usize>(root);
     const end = endOf(root);
     let flags: u64 = 0;
     for (let at = firstOf(root); at < end;) {
       const bounds = load<u64>(at, offsetof<Node>('keyStart'));
-      const node = changetype<Node>(at);
       const key = text + u32(bounds);
-      switch (u32(bounds >> 32) - u32(bounds)) {
-        case 4:
-          if (Head.kind == null && Head.is(key, KIND)) Head.kind = node;
-          else if (Head.user == null && Head.is(key, USER)) Head.user = node;
-          break;
-        case 7:
-          if (Head.auditId == null && Head.is(key, AUDIT_ID)) Head.auditId = node;
-          break;
-        case 9:
-          if (Head.objectRef == null && Head.is(key, OBJECT_REF)) Head.objectRef = node;
-          else if (Head.timestamp == null && Head.is(key, TIMESTAMP)) Head.timestamp = node;
-          break;
-        case 10:
-          if (Head.apiVersion == null && Head.is(key, API_VERSION)) Head.apiVersion = node;
-          break;
-        case 14:
-          if (Head.responseStatus == null && Head.is(key, RESPONSE_STATUS)) Head.responseStatus = node;
-          else if (Head.stageTimestamp == null && Head.is(key, STAGE_TIMESTAMP)) Head.stageTimestamp = node;
-          break;
-        case 24:
-          if (Head.received == null && Head.is(key, REQUEST_RECEIVED_TIMESTAMP)) Head.received = node;
-          break;
-      }
+      const length = u32(bounds >> 32) - u32(bounds);
+      const top = Head.guess(key, length);
+      if (top >= 0) Head.note(top, key, length, u32(at - start));
       const rest = load<u64>(at, offsetof<Node>('span'));
       flags |= rest;
       at += u32(rest);
@@ -98,21 +113,63 @@ export class Head {
     if ((flags & KEY_ESCAPED) != 0) Head.findEscaped(root);
   }
 
+  /** The only member that a key of this length, with its first letter, can be, or -1. */
   @inline
-  private static is(key: usize, name: Name): bool {
-    return Bytes.same(key, name.address, name.length);
+  private static guess(key: usize, length: u32): i32 {
+    const letter = load<u8>(key);
+    switch (length) {
+      case 4:
+        return letter == 0x6b ? Top.Kind : letter == 0x76 ? Top.Verb : Top.User;
+      case 5:
+        return letter == 0x6c ? Top.Level : letter == 0x73 ? Top.Stage : Top.Items;
+      case 7:
+        return Top.AuditId;
+      case 9:
+        if (letter == 0x6f) return Top.ObjectRef;
+        return letter == 0x75 ? Top.UserAgent : letter == 0x73 ? Top.SourceIps : Top.Timestamp;
+      case 10:
+        return letter == 0x72 ? Top.RequestUri : Top.ApiVersion;
+      case 11:
+        return Top.Annotations;
+      case 13:
+        return Top.RequestObject;
+      case 14:
+        if (letter == 0x73) return Top.StageTimestamp;
+        return load<u8>(key, 8) == 0x53 ? Top.ResponseStatus : Top.ResponseObject;
+      case 16:
+        return Top.ImpersonatedUser;
+      case 24:
+        return Top.RequestReceivedTimestamp;
+      default:
+        return -1;
+    }
+  }
+
+  /** Notes the place of a member, if this is its key, and it is the first with it. */
+  @inline
+  private static note(top: i32, key: usize, length: u32, offset: u32): void {
+    const entry = Head.table + top * 4;
+    const name = load<u32>(NAME_ADDRESSES + top * 4);
+    if (Bytes.same(key, name, length) && load<u32>(entry) == 0) store<u32>(entry, offset);
   }
 
   private static findEscaped(root: Node): void {
-    Head.kind = Head.member(root, KIND);
-    Head.user = Head.member(root, USER);
-    Head.auditId = Head.member(root, AUDIT_ID);
-    Head.objectRef = Head.member(root, OBJECT_REF);
-    Head.timestamp = Head.member(root, TIMESTAMP);
-    Head.apiVersion = Head.member(root, API_VERSION);
-    Head.responseStatus = Head.member(root, RESPONSE_STATUS);
-    Head.stageTimestamp = Head.member(root, STAGE_TIMESTAMP);
-    Head.received = Head.member(root, REQUEST_RECEIVED_TIMESTAMP);
+    for (let top = 0; top < NAMES.length; top++) {
+      const found = Head.member(root, NAMES[top]);
+      if (found) store<u32>(Head.table + top * 4, u32(changetype<usize>(found) - changetype<usize>(root)));
+    }
+  }
+
+  /** The member of the value that was read, or null. */
+  static get(top: Top): Node | null {
+    return Head.nodeAt(Head.root!, Head.table, top);
+  }
+
+  /** The member that a table of the places in `root` tells of, or null. */
+  @inline
+  static nodeAt(root: Node, table: usize, top: i32): Node | null {
+    const offset = load<u32>(table + top * 4);
+    return offset == 0 ? null : changetype<Node>(changetype<usize>(root) + offset);
   }
 
   /** The member of an object of the value that was read, or null. */
@@ -120,17 +177,12 @@ export class Head {
     return object ? member(object, Head.text, name.address, name.length) : null;
   }
 
-  /** Another member of the value that was read. */
-  static other(name: Name): Node | null {
-    return Head.member(Head.root, name);
-  }
-
   /** Tells an event, an EventList and anything else apart. In a list's items, `kind` may be missing. */
   static shape(inList: bool): Shape {
     if (Head.root!.kind != Kind.Object) return Shape.Foreign;
-    const version = Head.apiVersion;
+    const version = Head.get(Top.ApiVersion);
     if (version && !isAuditVersion(Head.text, version)) return Shape.Foreign;
-    const kind = Head.kind;
+    const kind = Head.get(Top.Kind);
     if (!kind) return inList ? Shape.Event : Shape.Foreign;
     if (EVENT.is(Head.text, kind)) return Shape.Event;
     return EVENT_LIST.is(Head.text, kind) ? Shape.List : Shape.Foreign;
@@ -138,21 +190,21 @@ export class Head {
 
   /** The `items` of an EventList, or null. */
   static items(): Node | null {
-    const items = Head.other(ITEMS);
+    const items = Head.get(Top.Items);
     return items && items.kind == Kind.Array ? items : null;
   }
 
   /** Whether it has an auditID. Without one no field has a value, as in the official plugin. */
   static hasAuditId(): bool {
-    const id = Head.auditId;
+    const id = Head.get(Top.AuditId);
     return id != null && id.kind != Kind.Null;
   }
 
   /** When the stage was reached, else when the request came, else `timestamp` (v1alpha1), else NO_TIME. */
   static time(): i64 {
-    let time = Head.timeOf(Head.stageTimestamp);
-    if (time == NO_TIME) time = Head.timeOf(Head.received);
-    return time == NO_TIME ? Head.timeOf(Head.timestamp) : time;
+    let time = Head.timeOf(Head.get(Top.StageTimestamp));
+    if (time == NO_TIME) time = Head.timeOf(Head.get(Top.RequestReceivedTimestamp));
+    return time == NO_TIME ? Head.timeOf(Head.get(Top.Timestamp)) : time;
   }
 
   private static timeOf(node: Node | null): i64 {

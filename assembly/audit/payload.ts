@@ -223,7 +223,6 @@ export class Payload {
   /** An event that is whole, whose Head was read. */
   private event(batch: Batch, at: usize, length: u32, tape: u32): void {
     const tapes = batch.tapes;
-    const address = tapes.address;
     const isTooLarge = length > this.faults.maxEventSize;
     if (isTooLarge || hasTooManyValues(at, length, tapes, tape)) {
       tapes.top = tape;
@@ -232,7 +231,7 @@ export class Payload {
       return;
     }
     const root = changetype<Node>(tapes.address + tape);
-    if (tapes.address != address) Head.read(at, root);
+    Head.root = root; // the tape may have moved
     if (this.window && Head.hasAuditId() && this.isDuplicate(at, length)) tapes.top = tape;
     else this.deliver(batch, at, length, tape, root, false);
   }

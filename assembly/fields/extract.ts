@@ -49,13 +49,13 @@ const key = new Block();
 
 /** Makes no event the current one. */
 export function forgetEvent(): void {
-  become(0, null);
+  become(0, null, 0);
 }
 
 /** Makes this the current event; it has no fields without an auditID, as in the official plugin. */
-function become(text: usize, root: Node | null): void {
-  Document.become(text, root);
-  if (root && !AUDIT_ID.find()) Document.become(text, null);
+function become(text: usize, root: Node | null, places: usize): void {
+  Document.become(text, root, places);
+  if (root && !AUDIT_ID.find()) Document.become(text, null, 0);
   question.cluster = NO_CLUSTER;
   question.seen = null;
   Arena.reset();
@@ -69,7 +69,7 @@ export function selectOwn(batch: Batch, event: usize): i32 {
   const index = batch.indexOf(event);
   if (index < 0) return -1;
   const text = batch.payload(index);
-  become(text, batch.root(index));
+  become(text, batch.root(index), batch.head(index));
   question.cluster = batch.cluster(index);
   question.seen = batch.seen(index);
   return batch.bodies(index);
@@ -94,7 +94,7 @@ export function selectForeign(length: u32): Body {
     Head.read(text, node);
     if (Head.shape(true) == Shape.Event) root = node;
   }
-  become(text, root);
+  become(text, root, Head.table);
   return scannedBodies;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where in an event the fields look: the tree of all places that members alone lead to.
+import { Head, topNumber } from '../audit/head';
 import { Document } from '../json/document';
 import { Name } from '../json/name';
 import { Body, bodyOf } from '../json/scan';
@@ -14,6 +15,8 @@ export class Stem {
   readonly needs: Body;
   /** The body that the places below it stand in. */
   private inside: Body;
+  /** Of a member at the top level that the event's table of places has: its number there; else -1. */
+  private top: i32 = -1;
   private below: Stem[] = [];
   private generation: u64 = 0;
   private found: Node | null = null;
@@ -27,8 +30,10 @@ export class Stem {
   ) {
     this.needs = parent ? parent.inside : body;
     let inside = this.needs;
-    // Right below the event, a body begins.
-    if (parent && !parent.parent && inside == Body.None) inside = bodyOf(key!.address, key!.length);
+    if (parent && !parent.parent && inside == Body.None) {
+      inside = bodyOf(key!.address, key!.length);
+      this.top = topNumber(key!);
+    }
     this.inside = inside;
   }
 
@@ -51,7 +56,10 @@ export class Stem {
   private look(): Node | null {
     const parent = this.parent;
     let found: Node | null;
-    if (parent) {
+    if (this.top >= 0) {
+      const root = Document.root;
+      found = root ? Head.nodeAt(root, Document.places, this.top) : null;
+    } else if (parent) {
       const object = parent.generation == Document.generation ? parent.found : parent.look();
       const members = object ? Document.indexed(object) : null;
       const key = this.key!;

@@ -20,6 +20,8 @@ export class Document {
   static text: usize = 0;
   /** The root, or null when there is no event. */
   static root: Node | null = null;
+  /** Where in it the members at the top level are: see Head.nodeAt in audit/head.ts. */
+  static places: usize = 0;
   /** Counts the events: what was found or answered for an earlier one is none of this one's. */
   static generation: u64 = 0;
   /** Bodies, or parts of them, that turned out not to be JSON, since the program began. */
@@ -32,8 +34,9 @@ export class Document {
   private static indexedCount: i32 = 0;
   private static whole: Tape = new Tape();
 
-  static become(text: usize, root: Node | null): void {
+  static become(text: usize, root: Node | null, places: usize): void {
     Document.generation++;
+    Document.places = places;
     Document.text = text;
     Document.root = root;
     Document.indexedCount = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Remembers what events show of users and pods, and says of each event what the ones before it showed. This happens as
 // events come in, so it depends neither on the rules that are loaded nor on what comes behind in the same batch.
-import { Head } from '../audit/head';
+import { Head, Top } from '../audit/head';
 import { TEXT_KEY_SIZE, nameHash } from '../audit/texthash';
 import { Counter, counters } from '../counters';
 import { Arena } from '../fields/arena';
@@ -25,11 +25,6 @@ const RESOURCE = new Name('resource');
 const SUBRESOURCE = new Name('subresource');
 const NAMESPACE = new Name('namespace');
 const NAME = new Name('name');
-const STAGE = new Name('stage');
-const VERB = new Name('verb');
-const REQUEST_URI = new Name('requestURI');
-const REQUEST_OBJECT = new Name('requestObject');
-const RESPONSE_OBJECT = new Name('responseObject');
 const PODS = new Name('pods');
 const SESSIONS = [new Name('exec'), new Name('attach'), new Name('portforward')];
 const EPHEMERAL_CONTAINERS = new Name('ephemeralcontainers');
@@ -101,13 +96,13 @@ export class Seen {
     before.size = offsetof<SeenBefore>();
     if (Seen.userLimit != 0) Seen.observeUser(cluster, time);
     if (Seen.podLimit == 0) return;
-    const resource = Head.member(Head.objectRef, RESOURCE);
+    const resource = Head.member(Head.get(Top.ObjectRef), RESOURCE);
     if (resource && PODS.is(Head.text, resource)) Seen.observePod(cluster, root, isCut);
   }
 
   private static observeUser(cluster: u32, time: i64): void {
     const users = Seen.usersOf(cluster);
-    const name = Head.member(Head.user, USERNAME);
+    const name = Head.member(Head.get(Top.User), USERNAME);
     const isNamed = name != null && name.kind == Kind.String;
     const known = users.table.count;
     // Those whose authentication failed have no name; their denials are counted together.
@@ -122,24 +117,24 @@ export class Seen {
 
   /** A request has up to three events, of which the last one counts. */
   private static isDenial(): bool {
-    const status = Head.responseStatus;
+    const status = Head.get(Top.ResponseStatus);
     // `:2xx}` ends nearly every one: no denial. The code is the last member that kube-apiserver writes.
     if (!status || load<u16>(Head.text + status.end - 5) == 0x323a) return false;
     const code = Head.member(status, CODE);
     if (!code || code.end - code.start != 3) return false;
     const at = Head.text + code.start;
     if (load<u16>(at) != 0x3034 || (load<u8>(at, 2) != 0x31 && load<u8>(at, 2) != 0x33)) return false;
-    return Seen.isIt(Head.other(STAGE), COMPLETE);
+    return Seen.isIt(Head.get(Top.Stage), COMPLETE);
   }
 
   private static observePod(cluster: u32, root: Node, isCut: bool): void {
-    const subresource = Head.member(Head.objectRef, SUBRESOURCE);
+    const subresource = Head.member(Head.get(Top.ObjectRef), SUBRESOURCE);
     const isWhole = !subresource || subresource.start == subresource.end;
     const isExtension = !isWhole && EPHEMERAL_CONTAINERS.is(Head.text, subresource!);
     if (isExtension || (!isWhole && Seen.isSession(subresource!))) Seen.recall(cluster);
     if ((!isWhole && !isExtension) || !Seen.mayShowPod()) return;
     // A patch, and an event that was cut, may show a part of a pod.
-    const isPart = isCut || isExtension || Seen.isIt(Head.other(VERB), PATCH);
+    const isPart = isCut || isExtension || Seen.isIt(Head.get(Top.Verb), PATCH);
     Seen.remember(cluster, root, isCut, isPart);
   }
 
@@ -153,7 +148,7 @@ export class Seen {
   /** Says what is known of the pod that the request names. */
   private static recall(cluster: u32): void {
     const before = Seen.before;
-    const name = Head.member(Head.objectRef, NAME);
+    const name = Head.member(Head.get(Top.ObjectRef), NAME);
     if (!name) return;
     const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
     const pods = Seen.podsOf(cluster);
@@ -166,16 +161,16 @@ export class Seen {
   /** Whether the event is the end of a request that has made or changed something. */
   private static mayShowPod(): bool {
     if (scannedBodies == Body.None) return false;
-    const verb = Head.other(VERB);
+    const verb = Head.get(Top.Verb);
     if (!Seen.isIt(verb, CREATE) && !Seen.isIt(verb, PATCH) && !Seen.isIt(verb, UPDATE)) return false;
-    if (!Seen.isIt(Head.other(STAGE), COMPLETE)) return false;
-    const code = Head.member(Head.responseStatus, CODE);
+    if (!Seen.isIt(Head.get(Top.Stage), COMPLETE)) return false;
+    const code = Head.member(Head.get(Top.ResponseStatus), CODE);
     if (code && load<u8>(Head.text + code.start) != 0x32) return false;
     return !Seen.isDryRun();
   }
 
   private static isDryRun(): bool {
-    const uri = Head.other(REQUEST_URI);
+    const uri = Head.get(Top.RequestUri);
     if (!uri) return false;
     const end = Head.text + uri.end;
     let at = Bytes.find(Head.text + uri.start, end, QUESTION_MARK);
@@ -189,14 +184,14 @@ export class Seen {
   /** Remembers the pod that the event shows: as it was made, or else as it was asked for. */
   private static remember(cluster: u32, root: Node, isCut: bool, isPart: bool): void {
     const isRead =
-      (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(cluster, RESPONSE_OBJECT)) ||
-      (!isPart && Seen.read(cluster, REQUEST_OBJECT));
+      (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(cluster, Top.ResponseObject)) ||
+      (!isPart && Seen.read(cluster, Top.RequestObject));
     if (!isRead) Seen.search(cluster, root, isPart);
   }
 
   /** Remembers the whole pod in this body; false when it is not there, or not to be read in the quick way. */
-  private static read(cluster: u32, body: Name): bool {
-    const object = Head.other(body);
+  private static read(cluster: u32, body: Top): bool {
+    const object = Head.get(body);
     if (!object || object.kind != Kind.Object) return false;
     Draft.begin(0, 0);
     if (!readPod(Head.text + object.start, Head.text + object.end)) return false;
@@ -204,7 +199,7 @@ export class Seen {
     let length = nameLength;
     if (name == 0) {
       // Asked for by the name in the path alone.
-      const asked = Head.member(Head.objectRef, NAME);
+      const asked = Head.member(Head.get(Top.ObjectRef), NAME);
       if (!asked) return false;
       name = Head.text + asked.start;
       length = asked.end - asked.start;
@@ -215,10 +210,10 @@ export class Seen {
 
   /** The same with whatever the body holds: escapes, parts of pods, patches. */
   private static search(cluster: u32, root: Node, isPart: bool): void {
-    Document.become(Head.text, root);
+    Document.become(Head.text, root, Head.table);
     Arena.reset();
     const view = made.isThere() ? made : requested;
-    let name = Head.member(Head.objectRef, NAME);
+    let name = Head.member(Head.get(Top.ObjectRef), NAME);
     if (!name) name = view == made ? MADE_NAME.find() : REQUESTED_NAME.find();
     if (name && view.isThere()) {
       const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
@@ -231,7 +226,7 @@ export class Seen {
         Seen.keep(cluster, hash);
       }
     }
-    Document.become(0, null);
+    Document.become(0, null, 0);
     Arena.reset();
   }
 
@@ -244,7 +239,7 @@ export class Seen {
 
   /** The hash of the pod with this name in the request's namespace. */
   private static hashOf(name: usize, length: u32): u64 {
-    const namespace = Head.member(Head.objectRef, NAMESPACE);
+    const namespace = Head.member(Head.get(Top.ObjectRef), NAMESPACE);
     const before = namespace ? namespace.end - namespace.start : 0;
     const text = Seen.text.reserve(before + 1 + length + SLACK);
     if (namespace) memory.copy(text, Head.text + namespace.start, before);

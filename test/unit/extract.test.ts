@@ -75,6 +75,9 @@ describe('which event is meant', () => {
 
   test('a new event at the old address is another event', () => {
     const wasm = webhook();
+    // Then all memory that a batch needs is there.
+    wasm.host.send({ body: listText(names(20).map((id) => shortEvent(id))) });
+    drain(wasm);
     const values = ['x', 'y'].map((verb) => {
       wasm.host.send({ body: shortEvent('a', { verb }) });
       const [event] = drain(wasm).events;
