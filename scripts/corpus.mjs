@@ -3,17 +3,19 @@
 // @ts-check
 // `npm run corpus`: lets a day of a healthy cluster go through the rules, and writes docs/day-in-the-life.md about it.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { ATTACKS, attackedDay } from './corpus/attacks.mjs';
 import { healthyDay } from './corpus/healthy.mjs';
 import { countByRule, judge, RULES, TUNING } from './corpus/judge.mjs';
 import { formatDocument, keepDocument, readOptions } from './lib/document.mjs';
 import { runAsMain } from './lib/main.mjs';
 
-const usage = `usage: npm run corpus [-- --check | --events FILE]
+const usage = `usage: npm run corpus [-- --check | --events FILE [--attacks]]
 
 Lets a made-up day of a healthy cluster go through the rules, in the real libsinsp, and writes how many alerts come
 from which rule to docs/day-in-the-life.md.
   --check        write nothing; fail when the document is not up to date
-  --events FILE  write the events themselves as JSON Lines, and nothing else`;
+  --events FILE  write the events themselves as JSON Lines, and nothing else
+  --attacks      … with eight attacks within that day`;
 
 const DOCUMENT = 'day-in-the-life.md';
 
@@ -58,6 +60,19 @@ function countRules(shipped, tuned) {
     .join('\n');
 }
 
+/** What is reported first of each attack. @returns {string} rows of a table */
+function describeAttacks() {
+  const day = attackedDay();
+  const alerts = judge(
+    day.map(({ event }) => event),
+    [...RULES, TUNING],
+  );
+  return ATTACKS.map(({ name, technique }) => {
+    const rules = alerts.filter(({ evt_num }) => day[evt_num - 1]?.attack === name).map(({ rule }) => rule);
+    return `| ${name} | ${technique} | ${[...new Set(rules)].join(', ')} |`;
+  }).join('\n');
+}
+
 /** @param {Record<string, unknown>[]} events @param {Counts} shipped @param {Counts} tuned @param {string} tuning */
 function describeDay(events, shipped, tuned, tuning) {
   // The first block is the file's own comment.
@@ -96,6 +111,16 @@ ${countRules(shipped, tuned)}
 
 What is left at NOTICE is worth a look, not a call at night: shells and copies out of pods, tunnels, roles that can write,
 kubectl in a pod. INFO is a journal of what was created and deleted; the macro \`consider_activity_events\` turns it off.
+
+## Attacks within that day
+
+Eight attacks after the techniques of Stratus Red Team, with stolen credentials of people and pods that are known, amid that
+day's events and with that tuning. Each step that matters is reported by the rule that is meant, and the rest of the day stays
+as quiet. \`npm run corpus -- --events FILE --attacks\` writes the log.
+
+| attack | technique | reported by |
+| --- | --- | --- |
+${describeAttacks()}
 
 ## The tuning
 
@@ -142,14 +167,13 @@ export async function dayDocument() {
 
 /** @param {string[]} args */
 async function main(args) {
-  const options = /** @type {const} */ ({ events: { type: 'string' } });
-  const { check = false, events, help = false } = readOptions(args, options, usage);
+  const options = /** @type {const} */ ({ events: { type: 'string' }, attacks: { type: 'boolean' } });
+  const { check = false, events, attacks = false, help = false } = readOptions(args, options, usage);
   if (help) {
     console.log(usage);
   } else if (events !== undefined) {
-    const lines = healthyDay()
-      .written()
-      .map(({ event }) => `${JSON.stringify(event)}\n`);
+    const day = attacks ? attackedDay() : healthyDay().written();
+    const lines = day.map(({ event }) => `${JSON.stringify(event)}\n`);
     writeFileSync(events, lines.join(''));
     console.log(`corpus: ${lines.length} events written to ${events}`);
   } else {

@@ -3,6 +3,8 @@
 // Eight attacks after the techniques of Stratus Red Team for Kubernetes, as the API server logs them. Each says which rule
 // has to report a step first; the other steps are what the attacker does around it.
 import { HELM, KUBECTL, person, pod } from './actors.mjs';
+import { HOUR } from './cluster.mjs';
+import { healthyDay } from './healthy.mjs';
 import { appSpec, binding, generatedPod, role } from './objects.mjs';
 
 /** @typedef {import('./cluster.mjs').Cluster} Cluster */
@@ -264,3 +266,18 @@ export const ATTACKS = [
     },
   },
 ];
+
+/**
+ * The healthy day, and within it all attacks, some hours after one another.
+ *
+ * @returns {{ event: import('./cluster.mjs').Members, expect?: string, attack?: string }[]} in order of time; what an
+ *   attacker does has the name of the attack
+ */
+export function attackedDay() {
+  const cluster = healthyDay();
+  for (const [i, { name, go }] of ATTACKS.entries()) {
+    cluster.at((2 + i * 2.5) * HOUR);
+    cluster.mark(name, () => go(cluster));
+  }
+  return cluster.written();
+}

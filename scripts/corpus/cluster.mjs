@@ -47,8 +47,10 @@ const REASONS = /** @type {Record<number, string>} */ ({
 });
 
 export class Cluster {
-  /** @type {{ event: Members, expect?: string }[]} */
+  /** @type {{ event: Members, expect?: string, attack?: string }[]} */
   #written = [];
+  /** @type {{ attack?: string }} */
+  #mark = {};
   /** @type {{ name: string, from: number }[]} */
   #pods = [];
   #now = Date.UTC(2025, 2, 18, 0, 0, 0);
@@ -62,6 +64,13 @@ export class Cluster {
   /** Sets the time. @param {number} milliseconds since the day began */
   at(milliseconds) {
     this.#now = this.#start + milliseconds;
+  }
+
+  /** Notes the name of an attack on all events that `write` writes. @param {string} attack @param {() => void} write */
+  mark(attack, write) {
+    this.#mark = { attack };
+    write();
+    this.#mark = {};
   }
 
   /** Lets time pass. @param {number} most milliseconds */
@@ -109,12 +118,12 @@ export class Cluster {
     const stage = isLong ? 'ResponseStarted' : 'ResponseComplete';
     const times = { requestReceivedTimestamp: this.#time(0), stageTimestamp: this.#time(took) };
     const event = this.#event(actor, request, resource, subresource, { stage, ...times });
-    this.#written.push(expect === undefined ? { event } : { event, expect });
+    this.#written.push({ event, ...(expect === undefined ? {} : { expect }), ...this.#mark });
     if (isLong) {
       const end =
         verb === 'watch' ? 5 * MINUTE + this.random.below(5 * MINUTE) : this.random.below(90 * SECOND);
       const stageTimestamp = this.#time(took + 1 + end);
-      this.#written.push({ event: { ...event, stage: 'ResponseComplete', stageTimestamp } });
+      this.#written.push({ event: { ...event, stage: 'ResponseComplete', stageTimestamp }, ...this.#mark });
     }
     this.wait(50);
     const { metadata } = /** @type {{ metadata?: Members }} */ (event['responseObject'] ?? {});
