@@ -58,13 +58,16 @@ describe('of real events', () => {
 
   test('an event by its address gives what its bytes give as a foreign event, in this state and in another', () => {
     const other = init();
+    // What a source of ours knows of its events stands not in their bytes.
+    const known = /^ka\.(provider|user\.(first_seen|denied_recently)|target\.pod\.(?!name))/;
+    const fields = FIELDS.filter((field) => !known.test(field));
     withRealEvents(({ state }, event) => {
-      const own = byField(state.extract(event, FIELDS, { separately: true }));
-      expect(byField(state.extractForeign(event.payload, FIELDS))).toEqual(own);
-      expect(byField(other.extractForeign(event.payload, FIELDS, { separately: true }))).toEqual(own);
+      const own = byField(state.extract(event, fields, { separately: true }));
+      expect(byField(state.extractForeign(event.payload, fields))).toEqual(own);
+      expect(byField(other.extractForeign(event.payload, fields, { separately: true }))).toEqual(own);
       expect(other.eventToString(other.foreignEvent(event.payload))).toBe(state.eventToString(event));
       // The foreign one has not taken the place of our own.
-      expect(byField(state.extract(event, FIELDS))).toEqual(own);
+      expect(byField(state.extract(event, fields))).toEqual(own);
     });
   });
 

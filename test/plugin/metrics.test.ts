@@ -15,6 +15,8 @@ const gauges = [
   'files_followed',
   'event_lag_milliseconds',
   'event_lag_milliseconds_max',
+  'users_known',
+  'pods_known',
 ];
 
 test('are 64-bit numbers with plain names, all 0 at first; all but the gauges only grow', () => {
