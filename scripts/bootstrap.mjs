@@ -2,27 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 //
-// Brings everything that npm does not: node scripts/bootstrap.mjs [--only <step>] [--force]
+// Brings everything that npm does not: node scripts/bootstrap.mjs [--arch <arch>] [--only <step>] [--force]
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bootstrapCross } from './lib/cross.mjs';
 import { UserError } from './lib/errors.mjs';
 import { bootstrapLlhttp } from './lib/llhttp.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
-import { buildPaths } from './lib/paths.mjs';
+import { architectureNames, buildPaths } from './lib/paths.mjs';
 import { endAll } from './lib/run.mjs';
 import { bootstrapSource } from './lib/source-build.mjs';
 import { sourcePackages } from './lib/source-packages.mjs';
 import { ensureSystem } from './lib/system.mjs';
 import { bootstrapSysroot } from './lib/sysroot.mjs';
+import { targetOf } from './lib/target.mjs';
 
 /** @typedef {import('./lib/system.mjs').Requirement['kind']} Kind */
+/** @typedef {import('./lib/target.mjs').Target} Target */
+
+/** @typedef {{ log: import('./lib/log.mjs').Log, force: boolean, target: Target }} StepOptions */
 
 /**
  * @typedef {object} Step
  * @property {string} name
  * @property {boolean} byDefault whether it belongs to a run without --only
  * @property {Kind[]} kinds what of the machine it needs, installed first where that is allowed
- * @property {(options: { log: import('./lib/log.mjs').Log, force: boolean }) => Promise<void>} [run]
+ * @property {(options: StepOptions) => Promise<void>} [run]
  */
 
 const paths = buildPaths();
@@ -43,58 +48,71 @@ const steps = [
     kinds: ['tool', 'keyring'],
     run: (options) => bootstrapLlhttp(paths, options),
   },
+  {
+    name: 'cross',
+    byDefault: true,
+    kinds: ['cross', 'keyring'],
+    run: ({ target, ...options }) => bootstrapCross(target, paths, options),
+  },
   ...sourcePackages.map((source) => ({
     name: source.name,
     byDefault: true,
     kinds: /** @type {Kind[]} */ (['tool', 'library', 'keyring']),
-    run: (/** @type {Parameters<typeof bootstrapSysroot>[1]} */ options) =>
-      bootstrapSource(source, paths, options),
+    run: (/** @type {StepOptions} */ options) => bootstrapSource(source, paths, options),
   })),
 ];
 
-const usage = `usage: node scripts/bootstrap.mjs [--only ${steps.map(({ name }) => name).join('|')}] [--force]
+const usage = `usage: node scripts/bootstrap.mjs [--arch ${architectureNames.join('|')}] [--only ${steps.map(({ name }) => name).join('|')}] [--force]
 
 Brings what the build needs and npm does not have. What is already there is left alone.
+  --arch <arch>  for plugins that run on this processor, instead of this machine's
   --only <step>  this step alone; may be given more than once
   --force        do it again even if it is up to date, for example to get newer security patches`;
 
 /**
  * @param {string[]} args
- * @returns {{ chosen: Step[], force: boolean } | undefined} undefined: only help was asked for
+ * @returns {{ chosen: Step[], force: boolean, target: Target } | undefined} undefined: only help was asked for
  * @throws {UserError} the arguments make no sense
  */
 function readArguments(args) {
   const options = /** @type {const} */ ({
+    arch: { type: 'string' },
     only: { type: 'string', multiple: true },
     force: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   });
-  /** @type {{ only?: string[], force?: boolean, help?: boolean }} */
+  /** @type {{ arch?: string, only?: string[], force?: boolean, help?: boolean }} */
   let values;
   try {
     ({ values } = parseArgs({ args, options }));
   } catch (error) {
     throw new UserError(`${error instanceof Error ? error.message : error}\n${usage}`);
   }
-  const { only, force = false, help } = values;
+  const { arch, only, force = false, help } = values;
   const unknown = only?.find((name) => steps.every((step) => step.name !== name));
   if (unknown !== undefined) {
     throw new UserError(`there is no step ${JSON.stringify(unknown)}\n${usage}`);
   }
-  const chosen = steps.filter(({ name, byDefault }) => only?.includes(name) ?? byDefault);
-  return help ? undefined : { chosen, force };
+  const target = targetOf(arch);
+  const chosen = steps
+    .filter(({ name, byDefault }) => only?.includes(name) ?? byDefault)
+    .filter(({ name }) => name !== 'cross' || !target.isNative);
+  if (!help && chosen.length === 0) {
+    throw new UserError(`the step cross is for another processor: give --arch\n${usage}`);
+  }
+  return help ? undefined : { chosen, force, target };
 }
 
 /**
  * @param {Step} step
- * @param {boolean} force
+ * @param {{ force: boolean, target: Target }} options
  */
-async function runStep({ name, kinds, run }, force) {
+async function runStep({ name, kinds, run }, options) {
   const log = createLog(name);
   const elapsed = startTimer();
   const logFile = join(paths.logs, 'system.log');
   await ensureSystem(kinds, { log, logFile });
-  await run?.({ log, force });
+  await run?.({ log, ...options });
   log(`done in ${elapsed()}`);
 }
 
@@ -106,7 +124,7 @@ async function main(args) {
     return;
   }
   for (const step of request.chosen) {
-    await runStep(step, request.force);
+    await runStep(step, request);
   }
 }
 

@@ -3,34 +3,39 @@
 // @ts-check
 // Builds build/sinsp_host, the small stand-in for Falco: native/sinsp_host against the sysroot's libsinsp.
 import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
-import { buildPaths, debianArchitecture, findCommand, repositoryRoot } from './lib/paths.mjs';
+import { buildPaths, findCommand, repositoryRoot } from './lib/paths.mjs';
 import { ask, runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
+import { libsinspFolder, targetOf } from './lib/target.mjs';
 
 const libraries = ['sinsp', 'scap', 'jsoncpp'];
 const compileFlags = ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror'];
+
+/** @typedef {import('./lib/target.mjs').Target} Target */
 
 /**
  * Where the host and what it needs to run are.
  *
  * @param {string} [root] the top folder of the repository
+ * @param {Target} [target]
  */
-export function hostPaths(root = repositoryRoot) {
+export function hostPaths(root = repositoryRoot, target = targetOf()) {
   const paths = buildPaths(root);
-  const { multiarch, loader } = debianArchitecture() ?? { multiarch: 'unknown', loader: 'unknown' };
-  const libraries = join(paths.sysroot, 'usr', 'lib', multiarch);
+  const sysroot = libsinspFolder(target, paths);
+  const libraries = join(sysroot, 'usr', 'lib', target.names.multiarch);
   return {
     sources: join(root, 'native', 'sinsp_host'),
-    program: join(paths.build, 'sinsp_host'),
-    objects: join(paths.work, 'sinsp_host'),
-    stamp: join(paths.stamps, 'sinsp_host.json'),
-    logFile: join(paths.logs, 'sinsp_host.log'),
+    program: join(paths.build, target.folder, 'sinsp_host'),
+    sysdig: join(sysroot, 'usr', 'bin', 'sysdig'),
+    objects: join(paths.work, `sinsp_host${target.suffix}`),
+    stamp: join(paths.stamps, `sinsp_host${target.suffix}.json`),
+    logFile: join(paths.logs, `sinsp_host${target.suffix}.log`),
     libraries,
-    loader: join(libraries, loader),
+    loader: join(libraries, target.names.loader),
   };
 }
 
@@ -39,25 +44,27 @@ export function hostPaths(root = repositoryRoot) {
  *
  * @param {string} program path of the program: hostPaths().program, or one of the sysroot's
  * @param {string} [root] the top folder of the repository
+ * @param {Target} [target]
  * @returns {string[]} program and first arguments; append the program's own
  */
-export function sysrootCommand(program, root = repositoryRoot) {
-  const { loader, libraries } = hostPaths(root);
-  return [loader, '--library-path', libraries, program];
+export function sysrootCommand(program, root = repositoryRoot, target = targetOf()) {
+  const { loader, libraries } = hostPaths(root, target);
+  return [...target.emulator, loader, '--library-path', libraries, program];
 }
 
 /**
  * Build the host if it is not there or its sources have changed.
  *
  * @param {string} [root] the top folder of the repository
+ * @param {Target} [target] the other processor's libsinsp must be there (lib/sysroot.mjs)
  * @returns {Promise<string>} path of the program; see sysrootCommand
  * @throws {UserError} the sysroot or the compiler is missing, or a source does not compile
  */
-export async function buildHost(root = repositoryRoot) {
+export async function buildHost(root = repositoryRoot, target = targetOf()) {
   const log = createLog('sinsp_host');
-  const paths = hostPaths(root);
+  const paths = hostPaths(root, target);
   const { sysrootInclude } = buildPaths(root);
-  const compiler = findCompiler();
+  const compiler = findCompiler(target);
   const libsinsp = findLibsinsp(paths.libraries);
   const sources = listSources(paths.sources);
   const flags = [
@@ -77,9 +84,11 @@ export async function buildHost(root = repositoryRoot) {
   rmSync(paths.objects, { recursive: true, force: true });
   mkdirSync(paths.objects, { recursive: true });
   const objects = await compileAll(compiler, flags, sources.units, paths);
-  const link = [compiler, '-o', paths.program, ...objects, '-L', paths.libraries];
+  mkdirSync(dirname(paths.program), { recursive: true });
+  // By path: the compiler must not look for glibc where these lie.
+  const files = libraries.map((name) => join(paths.libraries, `lib${name}.so`));
   // The sysroot's libraries want a newer glibc than this machine may have; the sysroot's loader brings it.
-  link.push(...libraries.map((name) => `-l${name}`), '-Wl,--allow-shlib-undefined');
+  const link = [compiler, '-o', paths.program, ...objects, ...files, '-Wl,--allow-shlib-undefined'];
   await runOrFail(link, { what: 'link the libsinsp host', logFile: paths.logFile });
   rmSync(paths.objects, { recursive: true, force: true });
   writeStamp(paths.stamp, { recipe, versions: { libsinsp }, files: [] });
@@ -87,11 +96,17 @@ export async function buildHost(root = repositoryRoot) {
   return paths.program;
 }
 
-/** @returns {string} the C++ compiler's path */
-function findCompiler() {
-  const compiler = findCommand('g++');
+/**
+ * @param {Target} target
+ * @returns {string} the C++ compiler's path
+ */
+function findCompiler({ isNative, compilerCxx }) {
+  const name = isNative ? 'g++' : compilerCxx;
+  const compiler = findCommand(name);
   if (compiler === undefined) {
-    throw new UserError('there is no C++ compiler: install g++ (Debian: apt-get install g++)');
+    throw new UserError(
+      `there is no C++ compiler ${name}: install it (Debian: apt-get install ${name.replace(/^(.*)-g\+\+$/, 'g++-$1').replace('_', '-')})`,
+    );
   }
   return compiler;
 }

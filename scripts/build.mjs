@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // Builds the plugin from nothing: npm's packages, what the bootstrap brings, the WASM, its C, the .so.
-// usage: node scripts/build.mjs [variant …]   (default: release; see `variants`)
+// usage: node scripts/build.mjs [--arch x64|arm64] [variant …]   (default: this machine's processor; release; see `variants`)
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -13,13 +14,15 @@ import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 import { runOrFail } from './lib/run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
 import { toolchainVersions } from './lib/system.mjs';
+import { crossSysroot, depsFolder, targetOf } from './lib/target.mjs';
 
 const log = createLog('build');
 const paths = buildPaths();
 const generated = join(paths.build, 'generated');
 export const wasmFile = join(paths.build, 'k8saudit.wasm');
+const symbols = 'symbols/libk8saudit-ts.so';
 /** The plugin that ships, as it is before its symbol table is taken out. */
-export const symbolsFile = join(paths.build, 'symbols', 'libk8saudit-ts.so');
+export const symbolsFile = join(paths.build, symbols);
 
 /**
  * @typedef {object} Identity
@@ -28,13 +31,15 @@ export const symbolsFile = join(paths.build, 'symbols', 'libk8saudit-ts.so');
  * @property {string} version
  */
 
+/** @typedef {import('./lib/target.mjs').Target} Target */
+
 /**
  * @typedef {object} Variant
- * @property {string} output the .so, relative to build/
+ * @property {string} output the .so, relative to build/, or to build/<arch>/ for another processor
  * @property {string} purpose
  * @property {(manifest: { name: string, version: string, falco: { pluginId: number, dropIn: Identity } }) => Identity} identity
  * @property {string[]} options of cmake
- * @property {string} [symbols] path of the same file with its symbol table, for profilers
+ * @property {string} [symbols] the same file with its symbol table, for profilers, as `output`
  */
 
 /** @param {{ name: string, version: string, falco: { pluginId: number } }} manifest */
@@ -47,7 +52,7 @@ export const variants = {
     purpose: 'the plugin',
     identity: ownIdentity,
     options: [],
-    symbols: symbolsFile,
+    symbols,
   },
   'drop-in': {
     output: 'drop-in/libk8saudit.so',
@@ -140,10 +145,11 @@ export function installPackages() {
   });
 }
 
-async function bootstrap() {
+/** @param {Target} target */
+async function bootstrap({ arch }) {
   // Its own lines tell the progress; only that everything is there is not worth one.
   const script = join(repositoryRoot, 'scripts', 'bootstrap.mjs');
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [script, '--arch', arch], { stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
     const news = text.split('\n').filter((line) => line !== '' && !/up to date|done in 0\.\d s/.test(line));
     if (news.length > 0) process.stdout.write(`${news.join('\n')}\n`);
@@ -184,30 +190,69 @@ function isPluginSource(name) {
   );
 }
 
-/** @param {string} name of a variant */
-function buildVariant(name) {
+/**
+ * What of the libraries and the compiler decides how a plugin comes out.
+ *
+ * @param {Target} target
+ */
+function librariesOf(target) {
+  const cross = target.isNative ? [] : [`cross${target.suffix}.json`];
+  const stamps = ['sysroot.json', `libevent${target.suffix}.json`, 'llhttp.json', ...cross].map((file) => {
+    const { recipe, versions } = readStamp(join(paths.stamps, file)) ?? {};
+    return { recipe, versions };
+  });
+  // OpenSSL and zlib are the machine's: their patches are linked in when they come.
+  return [stamps, toolchainVersions(target)];
+}
+
+/**
+ * cmake's definitions for another processor than this machine's.
+ *
+ * @param {Target} target
+ * @returns {Record<string, string>}
+ */
+function crossDefinitions(target) {
+  if (target.isNative) return {};
+  const sysroot = join(crossSysroot(target, paths), 'usr');
+  return {
+    CMAKE_SYSTEM_NAME: 'Linux',
+    CMAKE_SYSTEM_PROCESSOR: target.names.machine,
+    CMAKE_C_COMPILER: target.compiler,
+    LIBRARIES: join(sysroot, 'lib', target.names.multiarch),
+    // OpenSSL's and zlib's headers are in part the processor's own.
+    INCLUDES: [join(sysroot, 'include', target.names.multiarch), join(sysroot, 'include')].join(';'),
+  };
+}
+
+/**
+ * @param {Variant} variant
+ * @param {Target} target
+ * @returns {{ output: string, symbols: string | undefined }} paths
+ */
+function outputsOf({ output, symbols }, { folder }) {
+  const at = (/** @type {string} */ file) => join(paths.build, folder, file);
+  return { output: at(output), symbols: symbols && at(symbols) };
+}
+
+/** @param {string} name of a variant @param {Target} target */
+function buildVariant(name, target) {
   const variant = variants[name];
   if (variant === undefined) {
     throw new UserError(`there is no variant "${name}"; there are ${Object.keys(variants).join(', ')}`);
   }
   const manifest = JSON.parse(contentOf('package.json'));
   const identity = variant.identity(manifest);
-  const output = join(paths.build, variant.output);
+  const { output, symbols } = outputsOf(variant, target);
   const contact = manifest.falco.contact;
-  const stamps = ['sysroot.json', 'libevent.json', 'llhttp.json'].map((file) => {
-    const { recipe, versions } = readStamp(join(paths.stamps, file)) ?? {};
-    return { recipe, versions };
-  });
   const wasm = wasmProducts().map((file) => readFileSync(file).toString('base64'));
-  // OpenSSL and zlib are the machine's: their patches are linked in when they come.
-  const libraries = [stamps, toolchainVersions()];
+  const libraries = librariesOf(target);
   const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, libraries];
-  const { symbols } = variant;
-  const out = join(paths.build, 'cmake', name);
+  const stepName = `${name}${target.suffix}`;
+  const out = join(paths.build, 'cmake', stepName);
   // The benchmark of the scanner is linked of the objects that stay there.
   const products = [output, join(out, 'CMakeCache.txt'), ...(symbols === undefined ? [] : [symbols])];
-  return step(name, recipe, products, async () => {
-    log(`${name}: compiling ${variant.purpose} …`);
+  return step(stepName, recipe, products, async () => {
+    log(`${stepName}: compiling ${variant.purpose} …`);
     // cmake keeps the definitions of its first run otherwise.
     rmSync(out, { recursive: true, force: true });
     const definitions = {
@@ -216,6 +261,8 @@ function buildVariant(name) {
       PLUGIN_VERSION: identity.version,
       PLUGIN_CONTACT: contact,
       BUILD_ROOT: paths.build,
+      DEPS: depsFolder(target, paths),
+      ...crossDefinitions(target),
     };
     const args = Object.entries(definitions).map(([key, value]) => `--CD${key}=${value}`);
     const options = variant.options.map((option) => `--CD${option.slice(2)}`);
@@ -223,7 +270,7 @@ function buildVariant(name) {
     await runTool(
       'cmake-js/bin/cmake-js',
       ['compile', ...common, ...args, ...options],
-      `compile ${variant.output}`,
+      `compile ${output.slice(repositoryRoot.length + 1)}`,
     );
     const made = join(out, 'Release', `lib${identity.name}.so`);
     putInPlace(made, output);
@@ -248,20 +295,30 @@ function putInPlace(from, to) {
  * Builds variants of the plugin and everything before them; quick when nothing has changed.
  *
  * @param {string[]} [names] of variants
+ * @param {string} [arch] the processor to build for, as in `process.arch`; by default this machine's
  * @returns {Promise<string[]>} paths of the .so files
  * @throws {UserError} something is missing or does not compile
  */
-export async function build(names = ['release']) {
+export async function build(names = ['release'], arch = process.arch) {
+  const target = targetOf(arch);
   await installPackages();
-  await bootstrap();
+  await bootstrap(target);
   await buildWasm();
-  for (const name of names) await buildVariant(name);
-  return names.map((name) => join(paths.build, variants[name]?.output ?? ''));
+  for (const name of names) await buildVariant(name, target);
+  return names.flatMap((name) => variants[name] ?? []).map((variant) => outputsOf(variant, target).output);
 }
 
-/** @param {string[]} names of variants; none: the release */
-async function main(names) {
-  const made = await build(names.length > 0 ? names : undefined);
+/** @param {string[]} args */
+async function main(args) {
+  /** @type {{ values: { arch?: string }, positionals: string[] }} */
+  let read;
+  try {
+    read = parseArgs({ args, options: { arch: { type: 'string' } }, allowPositionals: true });
+  } catch (error) {
+    throw new UserError(`${error instanceof Error ? error.message : error}`);
+  }
+  const { values, positionals } = read;
+  const made = await build(positionals.length > 0 ? positionals : undefined, values.arch);
   for (const file of made) if (existsSync(file)) log(`ready: ${file.slice(repositoryRoot.length + 1)}`);
 }
 

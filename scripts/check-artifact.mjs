@@ -7,10 +7,17 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { checkArtifact } from './lib/artifact.mjs';
-import { parseDynamicSection, parseDynamicSymbols, parseSegments, parseVersionNeeds } from './lib/elf.mjs';
+import {
+  parseDynamicSection,
+  parseDynamicSymbols,
+  parseMachine,
+  parseSegments,
+  parseVersionNeeds,
+} from './lib/elf.mjs';
 import { UserError } from './lib/errors.mjs';
-import { buildPaths, findCommand } from './lib/paths.mjs';
+import { architectureNames, buildPaths, findCommand } from './lib/paths.mjs';
 import { ask } from './lib/run.mjs';
+import { targetOf } from './lib/target.mjs';
 
 /**
  * @param {string} file a shared object
@@ -39,16 +46,29 @@ function readFacts(file) {
  * @returns {number} bytes that it would have without debugging information and static symbols
  */
 function strippedSize(file) {
+  const strip = stripFor(file);
   const folder = mkdtempSync(join(tmpdir(), 'k8saudit-ts-'));
   try {
     const stripped = join(folder, 'stripped.so');
-    if (ask(['strip', '-o', stripped, file]) === undefined) {
-      throw new UserError(`strip cannot read ${file}; build it anew`);
+    if (ask([strip, '-o', stripped, file]) === undefined) {
+      throw new UserError(`${strip} cannot read ${file}; build it anew`);
     }
     return statSync(stripped).size;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * @param {string} file
+ * @returns {string} the strip that knows its processor
+ */
+function stripFor(file) {
+  const machine = parseMachine(ask(['readelf', '-W', '-h', file]) ?? '');
+  const names = architectureNames
+    .map((arch) => targetOf(arch))
+    .find(({ names }) => names.machine === machine);
+  return names?.strip ?? 'strip';
 }
 
 /**
@@ -76,8 +96,13 @@ function report(file) {
 function chooseFiles(args) {
   const { build } = buildPaths();
   const normal = join(build, 'libk8saudit-ts.so');
-  const dropIn = join(build, 'drop-in', 'libk8saudit.so');
-  const files = args.length > 0 ? args : [normal, ...(existsSync(dropIn) ? [dropIn] : [])];
+  const folders = ['', ...architectureNames].map((folder) => join(build, folder));
+  const others = folders.flatMap((folder) => [
+    join(folder, 'libk8saudit-ts.so'),
+    join(folder, 'drop-in', 'libk8saudit.so'),
+  ]);
+  const built = others.filter((file) => file !== normal && existsSync(file));
+  const files = args.length > 0 ? args : [normal, ...built];
   const absent = files.find((file) => !existsSync(file));
   if (absent !== undefined) {
     throw new UserError(`${absent} does not exist${args.length > 0 ? '' : '; run: npm run build'}`);

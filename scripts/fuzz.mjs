@@ -14,6 +14,7 @@ import { createLog } from './lib/log.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 import { endAll } from './lib/run.mjs';
 import { listFiles } from './lib/stamp.mjs';
+import { targetOf } from './lib/target.mjs';
 
 const help = `usage: npm run fuzz -- [options]
   --iterations N  mutated events to make, in all jobs together (default 1000000)
@@ -38,6 +39,7 @@ const help = `usage: npm run fuzz -- [options]
  * @property {string} [config] JSON
  * @property {boolean} [trapsExpected] the plugin is a build that is made to trap
  * @property {(message: string) => void} [log]
+ * @property {import('./lib/target.mjs').Target} [target] the plugin's processor
  */
 
 /**
@@ -71,7 +73,8 @@ export async function fuzz(options = {}, root = repositoryRoot) {
   const log = options.log ?? createLog('fuzz');
   const plugin = findPlugin(root, options.plugin);
   const sanitized = readFileSync(plugin).includes('__asan_init');
-  const program = await buildFuzzer(root, sanitized, log);
+  const target = options.target ?? targetOf();
+  const command = [...target.emulator, await buildFuzzer(root, { sanitized, target }, log)];
   const seeds = findSeeds(root);
   log(
     `${relative(root, plugin)}${sanitized ? ' with sanitizers' : ''}, seeds from ${seeds.map((f) => basename(f)).join(', ')}`,
@@ -90,7 +93,7 @@ export async function fuzz(options = {}, root = repositoryRoot) {
         args.push('--traps-expected', options.trapsExpected ? '1' : '0');
         args.push('--iterations', String(Math.ceil(iterations / jobs)));
         args.push(...(seconds === undefined ? [] : ['--seconds', String(seconds)]), ...seeds);
-        return runJob(program, args, seed + job);
+        return runJob([...command, ...args], seed + job);
       }),
     );
     return results.reduce(addResults);
@@ -150,17 +153,18 @@ function findSeeds(root) {
 
 /**
  * @param {string} root
- * @param {boolean} sanitized
+ * @param {{ sanitized: boolean, target: import('./lib/target.mjs').Target }} options
  * @param {(message: string) => void} log
  * @returns {Promise<string>} path of the program
  */
-function buildFuzzer(root, sanitized, log) {
+function buildFuzzer(root, { sanitized, target }, log) {
   const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined'];
   const program = {
     output: sanitized ? 'fuzz/fuzz-asan' : 'fuzz/fuzz',
     folders: ['native/fuzz', 'native/loader'],
     flags: ['-fno-omit-frame-pointer', ...(sanitized ? sanitizers : [])],
     libraries: ['-ldl'],
+    target,
   };
   return buildCProgram(program, log, root);
 }
@@ -169,12 +173,11 @@ function buildFuzzer(root, sanitized, log) {
 const children = new Set();
 
 /**
- * @param {string} program
- * @param {string[]} args
+ * @param {string[]} command
  * @param {number} seed
  * @returns {Promise<FuzzResult>}
  */
-function runJob(program, args, seed) {
+function runJob([program = '', ...args], seed) {
   const env = {
     ...process.env,
     ASAN_OPTIONS:

@@ -202,6 +202,30 @@ export class PrivateApt {
   }
 
   /**
+   * Fetch the lists of the running release, with its updates and security patches.
+   *
+   * @param {PrivateSource['type']} type
+   * @param {import('./log.mjs').Log} log
+   * @throws {UserError}
+   */
+  async updateFromRelease(type, log) {
+    const { codename, mirrors } = readDistribution();
+    const [security] = mirrors.security;
+    const [updates] = mirrors.updates;
+    if (security === undefined) {
+      log(`apt’s configuration has no ${codename}-security: what comes lacks the newest security patches`);
+    }
+    log(`fetching the ${type === 'deb' ? 'package' : 'source'} lists of Debian ${codename}`);
+    await this.updateFromFirst(mirrors.main, (main) =>
+      [
+        { uri: main, suite: codename },
+        { uri: updates, suite: `${codename}-updates` },
+        { uri: security, suite: `${codename}-security` },
+      ].flatMap(({ uri, suite }) => (uri === undefined ? [] : [{ type, uri, suite }])),
+    );
+  }
+
+  /**
    * Download binary packages and all they depend on.
    *
    * @param {string[]} packages

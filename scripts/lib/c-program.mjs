@@ -7,15 +7,17 @@ import { startTimer } from './log.mjs';
 import { buildPaths, findCommand, repositoryRoot } from './paths.mjs';
 import { ask, runOrFail } from './run.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './stamp.mjs';
+import { targetOf } from './target.mjs';
 
 /**
  * A program in C11 of the tools; with the flags for it, a shared object.
  *
  * @typedef {object} CProgram
- * @property {string} output path below build/
+ * @property {string} output path below build/, or below build/<arch>/ for another processor
  * @property {string[]} folders of its sources and headers, relative to the repository; every .c file is compiled
  * @property {string[]} [flags] of the compiler, besides those that all have
  * @property {string[]} [libraries] for the linker, such as `-ldl`
+ * @property {import('./target.mjs').Target} [target]
  */
 
 const commonFlags = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O2', '-g'];
@@ -30,16 +32,17 @@ const commonFlags = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror',
  * @throws {UserError} there is no compiler or no header, or it does not compile
  */
 export async function buildCProgram(
-  { output, folders, flags = [], libraries = [] },
+  { output, folders, flags = [], libraries = [], target = targetOf() },
   log,
   root = repositoryRoot,
 ) {
   const { build, sysroot, stamps, logs } = buildPaths(root);
-  const program = join(build, output);
+  const program = join(build, target.folder, output);
   const include = join(sysroot, 'usr', 'include', 'falcosecurity');
-  const compiler = findCommand('gcc');
+  const wanted = target.isNative ? 'gcc' : target.compiler;
+  const compiler = findCommand(wanted);
   if (compiler === undefined) {
-    throw new UserError('there is no C compiler: install gcc (Debian: apt-get install gcc)');
+    throw new UserError(`there is no C compiler ${wanted}: install it with apt-get`);
   }
   if (!existsSync(join(include, 'plugin', 'plugin_api.h'))) {
     throw new UserError(`Falco's plugin header is not in ${include}: run node scripts/bootstrap.mjs first`);
@@ -54,7 +57,7 @@ export async function buildCProgram(
   const allFlags = [...commonFlags, ...flags];
   const contents = files.map((file) => [relative(root, file), readFileSync(file, 'utf8')]);
   const recipe = recipeHash([contents, allFlags, libraries, ask([compiler, '--version'])]);
-  const name = output.replaceAll('/', '-');
+  const name = `${output.replaceAll('/', '-')}${target.suffix}`;
   const stamp = join(stamps, `${name}.json`);
   if (isFresh(readStamp(stamp), recipe, [program])) {
     return program;

@@ -36,6 +36,15 @@ export function parseDynamicSection(text) {
 }
 
 /**
+ * @param {string} text of `readelf -W -h`
+ * @returns {string | undefined} the processor, as `uname -m` calls it; undefined for one that we do not build for
+ */
+export function parseMachine(text) {
+  const machine = /^\s*Machine:\s+(.*?)\s*$/m.exec(text)?.[1] ?? '';
+  return { 'Advanced Micro Devices X86-64': 'x86_64', AArch64: 'aarch64' }[machine];
+}
+
+/**
  * @param {string} text of `readelf -W -l`
  * @returns {{ type: string, flags: string }[]} program headers; flags as letters without blanks, such as `RW`
  */

@@ -22,6 +22,8 @@ export function buildPaths(root = repositoryRoot) {
     sysrootInclude: join(build, 'sysroot-include'),
     /** static libraries and their headers, built from Debian's sources: `include/`, `lib/` */
     deps: join(build, 'deps'),
+    /** what is linked into plugins for another processor than this machine's: `<arch>/deps/`, `<arch>/sysroot/` */
+    cross: join(build, 'cross'),
     /** private apt directories, one per step; gone when the step is done */
     apt: join(build, 'apt'),
     /** half-made things; everything in here may be deleted while no bootstrap runs */
@@ -33,16 +35,37 @@ export function buildPaths(root = repositoryRoot) {
 
 /** @typedef {ReturnType<typeof buildPaths>} BuildPaths */
 
-const architectures = /** @type {Record<string, { debian: string, multiarch: string, loader: string }>} */ ({
-  x64: { debian: 'amd64', multiarch: 'x86_64-linux-gnu', loader: 'ld-linux-x86-64.so.2' },
-  arm64: { debian: 'arm64', multiarch: 'aarch64-linux-gnu', loader: 'ld-linux-aarch64.so.1' },
+/**
+ * What a processor is called.
+ *
+ * @typedef {object} Architecture
+ * @property {string} debian by Debian, and by Go and OCI images
+ * @property {string} machine by `uname -m`
+ * @property {string} multiarch by Debian's folders and compilers
+ * @property {string} loader file name of glibc's loader
+ */
+
+const architectures = /** @type {Record<string, Architecture>} */ ({
+  x64: {
+    debian: 'amd64',
+    machine: 'x86_64',
+    multiarch: 'x86_64-linux-gnu',
+    loader: 'ld-linux-x86-64.so.2',
+  },
+  arm64: {
+    debian: 'arm64',
+    machine: 'aarch64',
+    multiarch: 'aarch64-linux-gnu',
+    loader: 'ld-linux-aarch64.so.1',
+  },
 });
 
+/** What plugins are built for, as in `process.arch`. */
+export const architectureNames = Object.keys(architectures);
+
 /**
- * Debian's names for a processor.
- *
  * @param {string} [arch] as in `process.arch`
- * @returns {{ debian: string, multiarch: string, loader: string } | undefined} undefined for any but x64 and arm64
+ * @returns {Architecture | undefined} undefined for any but x64 and arm64
  */
 export function debianArchitecture(arch = process.arch) {
   return architectures[arch];

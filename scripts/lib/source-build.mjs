@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
-import { PrivateApt, readDistribution } from './apt.mjs';
+import { PrivateApt } from './apt.mjs';
 import { newestGlibc, parseVersionNeeds } from './elf.mjs';
 import { UserError } from './errors.mjs';
 import { debianArchitecture } from './paths.mjs';
@@ -18,11 +18,13 @@ import {
   writeStamp,
 } from './stamp.mjs';
 import { toolchainVersions } from './system.mjs';
+import { depsFolder, targetOf } from './target.mjs';
 
 /** @typedef {import('./source-packages.mjs').SourcePackage} SourcePackage */
+/** @typedef {import('./target.mjs').Target} Target */
 
 /** Raise it when the code below makes something else out of the same recipe. */
-const revision = 1;
+const revision = 2;
 
 /** Small, hidden from the host, and hardened: these libraries read what strangers send. */
 const cflags = [
@@ -36,21 +38,24 @@ const cflags = [
 ].join(' ');
 
 /**
- * Build one of Debian's source packages, with Debian's patches, and install it into `build/deps`.
+ * Build one of Debian's source packages, with Debian's patches, and install it into `build/deps`, or into that folder of another target.
  *
  * @param {SourcePackage} source
  * @param {import('./paths.mjs').BuildPaths} paths
- * @param {{ log: import('./log.mjs').Log, force: boolean }} options
+ * @param {{ log: import('./log.mjs').Log, force: boolean, target?: Target }} options
  * @throws {UserError}
  */
-export async function bootstrapSource(source, paths, { log, force }) {
+export async function bootstrapSource(source, paths, { log, force, target = targetOf() }) {
   const { name, archives, headers } = source;
-  const stampFile = join(paths.stamps, `${name}.json`);
+  const prefix = depsFolder(target, paths);
+  const step = `${name}${target.suffix}`;
+  const stampFile = join(paths.stamps, `${step}.json`);
   const products = [
-    ...archives.map((file) => join(paths.deps, 'lib', file)),
-    ...headers.map((file) => join(paths.deps, 'include', file)),
+    ...archives.map((file) => join(prefix, 'lib', file)),
+    ...headers.map((file) => join(prefix, 'include', file)),
+    join(prefix, 'licenses', name),
   ];
-  const recipe = sourceRecipe(source, toolchainVersions());
+  const recipe = sourceRecipe(source, toolchainVersions(target), target);
   const done = readStamp(stampFile);
   if (!force && done !== undefined && isFresh(done, recipe, products)) {
     log(`up to date (${done.versions[name]})`);
@@ -63,33 +68,40 @@ export async function bootstrapSource(source, paths, { log, force }) {
     );
   }
 
-  const logFile = join(paths.logs, `${name}.log`);
+  const logFile = join(paths.logs, `${step}.log`);
   rmSync(logFile, { force: true });
-  const work = makeWorkFolder(paths.work, name);
+  const work = makeWorkFolder(paths.work, step);
   const { version, folder } = await fetchSource(name, work, paths, { log, logFile });
-  log(`building ${name} ${version}`);
+  log(`building ${name} ${version}${target.isNative ? '' : ` for ${target.arch}`}`);
   const stage = join(work, 'stage');
-  await build(source, { folder, stage, prefix: paths.deps, logFile });
-  const staged = join(stage, paths.deps);
+  await build(source, { folder, stage, prefix, logFile, target });
+  const staged = join(stage, prefix);
+  mkdirSync(join(staged, 'licenses'));
+  copyFileSync(join(folder, 'debian', 'copyright'), join(staged, 'licenses', name));
   const files = keptFiles(source, staged);
-  await tryToLink(source, staged, { log, logFile });
+  await tryToLink(source, staged, { log, logFile, compiler: target.compiler });
 
   // Until the last file is in place, a stamp that no recipe matches remembers what to take out.
   const previous = done?.files ?? [];
   writeStamp(stampFile, { recipe: '', versions: {}, files: [...new Set([...previous, ...files])] });
-  installFiles(staged, paths.deps, files, previous);
+  installFiles(staged, prefix, files, previous);
   writeStamp(stampFile, { recipe, versions: { [name]: version }, files });
   rmSync(work, { recursive: true, force: true });
-  log(`${name} ${version} is in ${relative(process.cwd(), paths.deps) || '.'}`);
+  log(`${name} ${version} is in ${relative(process.cwd(), prefix) || '.'}`);
 }
 
 /**
  * @param {SourcePackage} source
  * @param {Record<string, string>} toolchain
+ * @param {Target} [target]
  * @returns {string} hash of all that decides what comes out, but for the version that Debian has today
  */
-export function sourceRecipe({ name, files, commands, archives, headers, links }, toolchain) {
-  const steps = commands({ prefix: '<prefix>', stage: '<stage>', jobs: 1, cflags });
+export function sourceRecipe(
+  { name, files, commands, archives, headers, links },
+  toolchain,
+  target = targetOf(),
+) {
+  const steps = commands({ prefix: '<prefix>', stage: '<stage>', jobs: 1, cflags, host: hostOf(target) });
   return recipeHash({ revision, name, files, steps, archives, headers, links, toolchain });
 }
 
@@ -101,25 +113,10 @@ export function sourceRecipe({ name, files, commands, archives, headers, links }
  * @returns {Promise<{ version: string, folder: string }>} the unpacked, patched source
  */
 async function fetchSource(name, work, paths, { log, logFile }) {
-  const { codename, mirrors } = readDistribution();
   const { debian = 'amd64' } = debianArchitecture() ?? {};
   const aptFolder = makeWorkFolder(paths.apt, name);
   const apt = new PrivateApt(aptFolder, { architecture: debian, logFile });
-  const [security] = mirrors.security;
-  const [updates] = mirrors.updates;
-  if (security === undefined) {
-    log(`apt’s configuration has no ${codename}-security: ${name} comes without the newest security patches`);
-  }
-  log(`fetching the source lists of Debian ${codename}`);
-  await apt.updateFromFirst(mirrors.main, (main) =>
-    [
-      { uri: main, suite: codename },
-      { uri: updates, suite: `${codename}-updates` },
-      { uri: security, suite: `${codename}-security` },
-    ].flatMap(({ uri, suite }) =>
-      uri === undefined ? [] : [{ type: /** @type {const} */ ('deb-src'), uri, suite }],
-    ),
-  );
+  await apt.updateFromRelease('deb-src', log);
   const downloads = await apt.downloadSource(name);
   const description = readdirSync(downloads).find((file) => file.endsWith('.dsc'));
   if (description === undefined) {
@@ -133,11 +130,16 @@ async function fetchSource(name, work, paths, { log, logFile }) {
   return { version, folder };
 }
 
+/** @param {Target} target */
+function hostOf({ isNative, names }) {
+  return isNative ? [] : [`--host=${names.multiarch}`];
+}
+
 /**
  * @param {SourcePackage} source
- * @param {{ folder: string, stage: string, prefix: string, logFile: string }} places
+ * @param {{ folder: string, stage: string, prefix: string, logFile: string, target: Target }} places
  */
-async function build({ files = {}, commands }, { folder, stage, prefix, logFile }) {
+async function build({ files = {}, commands }, { folder, stage, prefix, logFile, target }) {
   for (const [file, text] of Object.entries(files)) {
     writeFileSync(join(folder, file), text);
   }
@@ -145,7 +147,7 @@ async function build({ files = {}, commands }, { folder, stage, prefix, logFile 
   const clean = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C' };
   // Without the map, the name of the work folder would get into the archives, and differ each time.
   const flags = `${cflags} -ffile-prefix-map=${folder}=.`;
-  const context = { prefix, stage, jobs: availableParallelism(), cflags: flags };
+  const context = { prefix, stage, jobs: availableParallelism(), cflags: flags, host: hostOf(target) };
   for (const { what, argv, env = {} } of commands(context)) {
     await runOrFail(argv, { what, cwd: folder, env: { ...clean, ...env }, logFile, timeoutMs: 20 * 60_000 });
   }
@@ -154,7 +156,7 @@ async function build({ files = {}, commands }, { folder, stage, prefix, logFile 
 /**
  * @param {SourcePackage} source
  * @param {string} staged
- * @returns {string[]} headers and archives, relative to `staged`
+ * @returns {string[]} headers, archives and the licence, relative to `staged`
  */
 function keptFiles({ name, archives, headers }, staged) {
   const wanted = [...archives.map((file) => `lib/${file}`), ...headers.map((file) => `include/${file}`)];
@@ -165,6 +167,7 @@ function keptFiles({ name, archives, headers }, staged) {
   return [
     ...listFiles(join(staged, 'include')).map((file) => `include/${file}`),
     ...wanted.slice(0, archives.length),
+    `licenses/${name}`,
   ];
 }
 
@@ -173,13 +176,13 @@ function keptFiles({ name, archives, headers }, staged) {
  *
  * @param {SourcePackage} source
  * @param {string} staged
- * @param {{ log: import('./log.mjs').Log, logFile: string }} options
+ * @param {{ log: import('./log.mjs').Log, logFile: string, compiler: string }} options
  */
-async function tryToLink({ name, archives, links }, staged, { log, logFile }) {
+async function tryToLink({ name, archives, links }, staged, { log, logFile, compiler }) {
   const library = join(staged, 'lib', 'trial.so');
   const argv = [
     ...[
-      'cc',
+      compiler,
       '-shared',
       '-o',
       library,

@@ -9,6 +9,7 @@
  * @property {string} stage where `make install` has to put it: `<stage><prefix>/…`
  * @property {number} jobs how many compilers may run at once
  * @property {string} cflags flags for every compilation
+ * @property {string[]} host options of configure that name another processor; empty for this machine's own
  */
 
 /**
@@ -75,7 +76,7 @@ const noRegeneration = ['AUTOCONF=:', 'AUTOMAKE=:', 'ACLOCAL=:', 'AUTOHEADER=:']
 const libevent = {
   name: 'libevent',
   files: { 'own-random.h': randomHeader },
-  commands: ({ prefix, stage, jobs, cflags }) => [
+  commands: ({ prefix, stage, jobs, cflags, host }) => [
     {
       what: 'configure libevent',
       argv: [
@@ -94,6 +95,7 @@ const libevent = {
         // The plugin's event loop lives in one thread.
         '--disable-thread-support',
         '--disable-dependency-tracking',
+        ...host,
         `CFLAGS=${cflags}`,
         'ac_cv_func_arc4random=yes',
         'ac_cv_func_arc4random_buf=yes',

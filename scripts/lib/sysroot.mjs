@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs
 import { join, relative } from 'node:path';
 import { PrivateApt, readDistribution } from './apt.mjs';
 import { UserError } from './errors.mjs';
-import { debianArchitecture } from './paths.mjs';
 import { runOrFail } from './run.mjs';
 import { isFresh, makeWorkFolder, readStamp, recipeHash, replaceFolder, writeStamp } from './stamp.mjs';
+import { libsinspFolder, targetOf } from './target.mjs';
 
 /** Debian's name for the release that has a libsinsp which speaks the plugin API we are written for. */
 const suite = 'forky';
@@ -22,34 +22,62 @@ const headers = ['falcosecurity', 'jsoncpp', 're2', 'absl', 'tbb', 'oneapi', 'ut
 /** Raise it when the code below makes something else out of the same packages. */
 const revision = 1;
 
+/** @typedef {{ log: import('./log.mjs').Log, force: boolean }} Options */
+
 /**
  * Bring Falco's headers and a real libsinsp (sysdig) into `build/sysroot`, without touching the machine's packages.
  *
  * @param {import('./paths.mjs').BuildPaths} paths
- * @param {{ log: import('./log.mjs').Log, force: boolean }} options
+ * @param {Options} options
  * @throws {UserError}
  */
-export async function bootstrapSysroot(paths, { log, force }) {
-  const architecture = debianArchitecture();
-  if (architecture === undefined) {
-    throw new UserError(`Falco’s packages come for amd64 and arm64, but this is ${process.arch}`);
-  }
-  const { debian, multiarch, loader } = architecture;
-  const stampFile = join(paths.stamps, 'sysroot.json');
+export async function bootstrapSysroot(paths, options) {
+  const target = targetOf();
+  const { multiarch, loader } = target.names;
+  const links = headers.map((name) => join(paths.sysrootInclude, name));
+  await bringLibsinsp(target, paths, { ...options, products: links }, async (root, work, logFile) => {
+    const unpacked = join(root, 'usr/lib', multiarch);
+    const sysdig = [join(unpacked, loader), '--library-path', unpacked, join(root, 'usr/bin/sysdig')];
+    await runOrFail([...sysdig, '--version'], { what: 'run the unpacked sysdig', logFile });
+    const include = join(work, 'include');
+    linkHeaders(root, include, paths);
+    replaceFolder(include, paths.sysrootInclude, work);
+  });
+}
+
+/**
+ * Bring a real libsinsp for another processor into `build/cross/<arch>/libsinsp`, for tests in an emulator.
+ *
+ * @param {import('./target.mjs').Target} target
+ * @param {import('./paths.mjs').BuildPaths} paths
+ * @param {Options} options
+ * @throws {UserError}
+ */
+export function bootstrapForeignLibsinsp(target, paths, options) {
+  return bringLibsinsp(target, paths, { ...options, products: [] }, async () => {});
+}
+
+/**
+ * @param {import('./target.mjs').Target} target
+ * @param {import('./paths.mjs').BuildPaths} paths
+ * @param {Options & { products: string[] }} options `products`: what `finish` makes
+ * @param {(root: string, work: string, logFile: string) => Promise<void>} finish done with the unpacked packages
+ */
+async function bringLibsinsp(target, paths, { log, force, products }, finish) {
+  const { debian, multiarch, loader } = target.names;
+  const step = `sysroot${target.suffix}`;
+  const folder = libsinspFolder(target, paths);
+  const stampFile = join(paths.stamps, `${step}.json`);
   const recipe = recipeHash({ revision, suite, packages, headers, debian });
-  const products = [
-    join(paths.sysroot, 'usr/bin/sysdig'),
-    join(paths.sysroot, 'usr/lib', multiarch, loader),
-    ...headers.map((name) => join(paths.sysrootInclude, name)),
-  ];
+  const all = [join(folder, 'usr/bin/sysdig'), join(folder, 'usr/lib', multiarch, loader), ...products];
   const done = readStamp(stampFile);
-  if (!force && done !== undefined && isFresh(done, recipe, products)) {
+  if (!force && done !== undefined && isFresh(done, recipe, all)) {
     log(`up to date (sysdig ${done.versions['sysdig']})`);
     return;
   }
 
-  const logFile = join(paths.logs, 'sysroot.log');
-  const aptFolder = makeWorkFolder(paths.apt, 'sysroot');
+  const logFile = join(paths.logs, `${step}.log`);
+  const aptFolder = makeWorkFolder(paths.apt, step);
   rmSync(logFile, { force: true });
   const apt = new PrivateApt(aptFolder, { architecture: debian, logFile });
   log(`fetching the package lists of Debian ${suite}`);
@@ -57,21 +85,15 @@ export async function bootstrapSysroot(paths, { log, force }) {
   log(`downloading ${packages.join(', ')} and what they need`);
   const archives = await apt.download(packages);
 
-  const work = makeWorkFolder(paths.work, 'sysroot');
+  const work = makeWorkFolder(paths.work, step);
   const root = join(work, 'root');
   const versions = await unpack(archives, root, { log, logFile });
-  const library = join(root, 'usr/lib', multiarch);
-  const sysdig = [join(library, loader), '--library-path', library, join(root, 'usr/bin/sysdig')];
-  await runOrFail([...sysdig, '--version'], { what: 'run the unpacked sysdig', logFile });
-  const include = join(work, 'include');
-  linkHeaders(root, include, paths);
-
-  replaceFolder(root, paths.sysroot, work);
-  replaceFolder(include, paths.sysrootInclude, work);
+  await finish(root, work, logFile);
+  replaceFolder(root, folder, work);
   writeStamp(stampFile, { recipe, versions, files: [] });
   rmSync(aptFolder, { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });
-  log(`sysdig ${versions['sysdig']} is in ${relative(process.cwd(), paths.sysroot) || '.'}`);
+  log(`sysdig ${versions['sysdig']} is in ${relative(process.cwd(), folder) || '.'}`);
 }
 
 /**

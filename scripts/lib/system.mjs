@@ -5,6 +5,7 @@ import { aptAdvice, aptEnvironment, debianKeyrings, explainAptFailure } from './
 import { UserError } from './errors.mjs';
 import { debianArchitecture, findCommand } from './paths.mjs';
 import { ask, run } from './run.mjs';
+import { targetOf } from './target.mjs';
 
 /**
  * Something that the machine itself must have. Exactly one of `command` and `files` is there.
@@ -12,9 +13,10 @@ import { ask, run } from './run.mjs';
  * @typedef {object} Requirement
  * @property {string} name as a person would call it
  * @property {string} package Debian's package that brings it
- * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e' | 'bench' | 'simdjson'} kind `optional`:
- *   tests want it, and do without; `test` and `e2e`: those tests need it; `bench`: the benchmark and the budgets do;
- *   `simdjson`: the benchmark of the scanner does
+ * @property {'tool' | 'library' | 'keyring' | 'optional' | 'test' | 'e2e' | 'bench' | 'simdjson' | 'cross' | 'emulator'} kind
+ *   `optional`: tests want it, and do without; `test` and `e2e`: those tests need it; `bench`: the benchmark and the
+ *   budgets do; `simdjson`: the benchmark of the scanner does; `cross`: a build for the other processor does,
+ *   `emulator`: running it does
  * @property {string} [command] program on the PATH
  * @property {string[]} [files] one of them has to exist
  */
@@ -22,6 +24,14 @@ import { ask, run } from './run.mjs';
 const { multiarch = '' } = debianArchitecture() ?? {};
 const header = (/** @type {string} */ name) => [`/usr/include/${name}`, `/usr/include/${multiarch}/${name}`];
 const archive = (/** @type {string} */ name) => [`/usr/lib/${multiarch}/${name}`, `/usr/lib/${name}`];
+
+/** The processor that is not this machine's. */
+const other = process.arch === 'arm64' ? 'x64' : 'arm64';
+const {
+  multiarch: otherTriple = '',
+  debian: otherDebian = '',
+  machine: otherMachine = '',
+} = debianArchitecture(other) ?? {};
 
 /** @type {Requirement[]} */
 export const requirements = [
@@ -61,6 +71,31 @@ export const requirements = [
     package: 'libsimde-dev',
     kind: 'library',
     files: header('simde/wasm/simd128.h'),
+  },
+  {
+    name: `a C compiler for ${otherDebian}`,
+    // x86_64 has a hyphen in names of packages.
+    package: `gcc-${otherTriple.replace('_', '-')}`,
+    kind: 'cross',
+    command: `${otherTriple}-gcc`,
+  },
+  {
+    name: `the C library for ${otherDebian}`,
+    package: `libc6-dev-${otherDebian}-cross`,
+    kind: 'cross',
+    files: [`/usr/${otherTriple}/include/stdio.h`],
+  },
+  {
+    name: `a C++ compiler for ${otherDebian}`,
+    package: `g++-${otherTriple.replace('_', '-')}`,
+    kind: 'emulator',
+    command: `${otherTriple}-g++`,
+  },
+  {
+    name: `an emulator of ${otherMachine}`,
+    package: 'qemu-user-static',
+    kind: 'emulator',
+    command: `qemu-${otherMachine}-static`,
   },
   { name: 'Debian’s keyring', package: 'debian-archive-keyring', kind: 'keyring', files: debianKeyrings },
 ];
@@ -181,13 +216,14 @@ async function install(missing, privilege, { log, logFile }) {
 /**
  * What of this machine decides how compiled things come out.
  *
+ * @param {import('./target.mjs').Target} [target]
  * @returns {Record<string, string>}
  */
-export function toolchainVersions() {
-  const packages = ['libc6-dev', 'libssl-dev', 'zlib1g-dev'];
+export function toolchainVersions({ arch, compiler, isNative, names } = targetOf()) {
+  const packages = isNative ? ['libc6-dev', 'libssl-dev', 'zlib1g-dev'] : [`libc6-dev-${names.debian}-cross`];
   return {
-    architecture: process.arch,
-    compiler: ask(['cc', '-dumpfullversion', '-dumpversion']) ?? 'unknown',
+    architecture: arch,
+    compiler: ask([compiler, '-dumpfullversion', '-dumpversion']) ?? 'unknown',
     packages: ask(['dpkg-query', '-W', '-f', '${Package} ${Version};', ...packages]) ?? 'unknown',
   };
 }

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPaths, sysrootCommand } from '../build-host.mjs';
 import { UserError } from '../lib/errors.mjs';
-import { buildPaths } from '../lib/paths.mjs';
+import { buildPaths, repositoryRoot } from '../lib/paths.mjs';
+import { targetOf } from '../lib/target.mjs';
 import { Tally } from './events.mjs';
 
 const CHUNK = 1 << 20;
@@ -27,6 +28,7 @@ const METRICS = '{"metrics":';
  * @property {string} [name] tells the files of several hosts in one folder apart
  * @property {string[]} [prefix] a command that runs another, such as prlimit
  * @property {NodeJS.ProcessEnv} [env] more environment
+ * @property {import('../lib/target.mjs').Target} [target] the processor of plugin and host
  */
 
 /**
@@ -101,11 +103,14 @@ export class LibsinspHost {
    */
   async start() {
     const { open, config = {}, fields = [], prefix = [], env = {} } = this.#options;
-    const plugin = required(join(buildPaths().build, 'libk8saudit-ts.so'), 'npm run build');
-    const program = required(hostPaths().program, 'npm run build:host');
+    const target = this.#options.target ?? targetOf();
+    const file = join(buildPaths().build, target.folder, 'libk8saudit-ts.so');
+    const plugin = required(file, 'npm run build');
+    const program = required(hostPaths(repositoryRoot, target).program, 'npm run build:host');
     const names = ['ka.auditid', ...fields].join(',');
     const args = ['--plugin', plugin, '--open', open, '--config', JSON.stringify(config), '--fields', names];
-    const [first = '', ...others] = [...prefix, ...sysrootCommand(program), ...args, '--metrics'];
+    const command = [...prefix, ...sysrootCommand(program, repositoryRoot, target), ...args, '--metrics'];
+    const [first = '', ...others] = command;
     const output = openSync(this.#output, 'a');
     const child = spawn(first, others, {
       stdio: ['ignore', output, 'pipe'],
@@ -129,6 +134,8 @@ export class LibsinspHost {
       await this.#gone;
       throw new Error(`the host ended: ${this.messages}`);
     }
+    // An emulator catches every signal, whatever the host in it does.
+    if (this.#options.target?.isNative === false) return /listening/.test(this.messages);
     return (BigInt(`0x${statusOf(this.pid, 'SigCgt')}`) & SIGUSR1) !== 0n;
   }
 

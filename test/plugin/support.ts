@@ -220,7 +220,7 @@ export function compilePlugin(
 }
 
 /** Compiles driver.c, for a sanitized plugin with the sanitizers, and gives the program's path. */
-export function compileDriver(folder: string, sanitized = false): string {
+export function compileDriver(folder: string, sanitized = false, compiler = 'gcc'): string {
   const output = join(folder, sanitized ? 'driver-asan' : 'driver');
   const include = join(buildPaths().sysrootInclude, 'falcosecurity');
   const loader = join(repositoryRoot, 'native', 'loader');
@@ -230,6 +230,6 @@ export function compileDriver(folder: string, sanitized = false): string {
     .filter((file) => file.endsWith('.c'))
     .map((file) => join(loader, file));
   sources.push(join(repositoryRoot, 'test', 'plugin', 'driver.c'));
-  execFileSync('gcc', [...flags, '-isystem', include, '-o', output, ...sources, '-ldl', '-lpthread']);
+  execFileSync(compiler, [...flags, '-isystem', include, '-o', output, ...sources, '-ldl', '-lpthread']);
   return output;
 }

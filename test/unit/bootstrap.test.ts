@@ -28,10 +28,11 @@ import {
   newestGlibc,
   parseDynamicSection,
   parseDynamicSymbols,
+  parseMachine,
   parseSegments,
   parseVersionNeeds,
 } from '../../scripts/lib/elf.mjs';
-import { debianArchitecture, findCommand, repositoryRoot } from '../../scripts/lib/paths.mjs';
+import { buildPaths, debianArchitecture, findCommand, repositoryRoot } from '../../scripts/lib/paths.mjs';
 import { endAll, run, runOrFail } from '../../scripts/lib/run.mjs';
 import { sourceRecipe } from '../../scripts/lib/source-build.mjs';
 import { sourcePackages } from '../../scripts/lib/source-packages.mjs';
@@ -46,6 +47,7 @@ import {
   writeStamp,
 } from '../../scripts/lib/stamp.mjs';
 import { findMissing, installCommand, missingMessage, requirements } from '../../scripts/lib/system.mjs';
+import { depsFolder, otherTarget, targetOf } from '../../scripts/lib/target.mjs';
 
 let folder = '';
 beforeAll(() => {
@@ -313,6 +315,22 @@ describe('what the machine must have', () => {
     expect(debianArchitecture('arm64')?.debian).toBe('arm64');
     expect(debianArchitecture('mips')).toBeUndefined();
   });
+
+  it('is known by what it compiles for: this processor with its own tools, another with those for it', () => {
+    expect(targetOf()).toMatchObject({
+      isNative: true,
+      compiler: 'cc',
+      suffix: '',
+      folder: '',
+      emulator: [],
+    });
+    const other = otherTarget();
+    expect(other.isNative).toBe(false);
+    expect(other.compiler).toBe(`${other.names.multiarch}-gcc`);
+    expect(depsFolder(other, buildPaths('/x'))).toBe(`/x/build/cross/${other.arch}/deps`);
+    expect(depsFolder(targetOf(), buildPaths('/x'))).toBe('/x/build/deps');
+    expect(() => targetOf('mips')).toThrow('there is no build for "mips"; there are x64 and arm64');
+  });
 });
 
 describe('run', () => {
@@ -390,6 +408,7 @@ describe('stamps', () => {
     expect(sourceRecipe(libevent, { compiler: '13.1.0' })).not.toBe(recipe);
     expect(sourceRecipe({ ...libevent, files: {} }, toolchain)).not.toBe(recipe);
     expect(sourceRecipe({ ...libevent, commands: () => [] }, toolchain)).not.toBe(recipe);
+    expect(sourceRecipe(libevent, toolchain, otherTarget())).not.toBe(recipe);
   });
 });
 
@@ -496,6 +515,14 @@ Program Headers:
       { type: 'GNU_STACK', flags: 'RWE' },
       { type: 'GNU_RELRO', flags: 'R' },
     ]);
+  });
+
+  it('reads the processor from the header', () => {
+    const header = (name: string) =>
+      `ELF Header:\n  Machine:                           ${name}\n  Version: 0x1\n`;
+    expect(parseMachine(header('AArch64'))).toBe('aarch64');
+    expect(parseMachine(header('Advanced Micro Devices X86-64'))).toBe('x86_64');
+    expect(parseMachine(header('MIPS R3000'))).toBeUndefined();
   });
 
   it('the dynamic symbols', () => {
@@ -695,12 +722,12 @@ describe('check-artifact.mjs', () => {
 describe('bootstrap.mjs', () => {
   const script = join(repositoryRoot, 'scripts', 'bootstrap.mjs');
 
-  it.each([[['--only', 'nonsense']], [['--nonsense']], [['sysroot']]])(
+  it.each([[['--only', 'nonsense']], [['--only', 'cross']], [['--nonsense']], [['sysroot']]])(
     'refuses %j and says what there is',
     (args) => {
       const { status, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
       expect(status).toBe(1);
-      expect(stderr).toMatch(/^bootstrap: .*\nusage: .*tools\|system\|sysroot\|llhttp\|libevent/);
+      expect(stderr).toMatch(/^bootstrap: .*\nusage: .*tools\|system\|sysroot\|llhttp\|cross\|libevent/);
     },
   );
 
