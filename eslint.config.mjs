@@ -3,7 +3,7 @@ import js from '@eslint/js';
 import typescript from 'typescript-eslint';
 
 export default typescript.config(
-  { ignores: ['build/', 'node_modules/'] },
+  { ignores: ['build/', 'dist/', 'node_modules/'] },
   js.configs.recommended,
   ...typescript.configs.recommended,
   {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "build_info.h"
 #include "catalogue.h"
 #include "runtime.h"
 
@@ -25,6 +26,10 @@
 // What extract gives when not even the field's place is there (assembly/fields/extract.ts).
 #define NOTHING_THERE 1
 #define REST_NANOSECONDS (30 * 1000 * 1000)
+
+// How the file was made, for those who hold it: nothing reads it while it runs. The linker would leave it
+// out.
+__attribute__((used, retain)) static const char build_info[] = BUILD_INFO;
 
 // The plugin instance of Falco's API: it exists while a source is open.
 struct capture {

@@ -3,10 +3,22 @@
 // @ts-check
 // Builds the plugin from nothing: npm's packages, what the bootstrap brings, the WASM, its C, the .so.
 // usage: node scripts/build.mjs [--arch x64|arm64] [variant …]   (default: this machine's processor; release; see `variants`)
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildInfoHeader } from './lib/build-info.mjs';
+import { componentsOf } from './lib/components.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -234,6 +246,27 @@ function outputsOf({ output, symbols }, { folder }) {
   return { output: at(output), symbols: symbols && at(symbols) };
 }
 
+/**
+ * @param {Identity} identity
+ * @param {Variant} variant
+ * @param {Target} target
+ * @returns {import('./lib/build-info.mjs').BuildInfo}
+ */
+function infoOf({ name, version }, { options }, target) {
+  const { compiler = 'unknown' } = toolchainVersions(target);
+  const components = componentsOf(target).map((each) => [each.name, each.version]);
+  return {
+    name,
+    version,
+    api: /REQUIRED_API_VERSION "([\d.]+)"/.exec(contentOf('native/plugin.c'))?.[1] ?? 'unknown',
+    platform: `linux/${target.names.debian}`,
+    compiler: `gcc ${compiler}`,
+    wasm: createHash('sha256').update(readFileSync(wasmFile)).digest('hex'),
+    options,
+    components: Object.fromEntries(components),
+  };
+}
+
 /** @param {string} name of a variant @param {Target} target */
 function buildVariant(name, target) {
   const variant = variants[name];
@@ -246,7 +279,16 @@ function buildVariant(name, target) {
   const contact = manifest.falco.contact;
   const wasm = wasmProducts().map((file) => readFileSync(file).toString('base64'));
   const libraries = librariesOf(target);
-  const recipe = [contentsOf('native', isPluginSource), wasm, identity, contact, variant.options, libraries];
+  const info = buildInfoHeader(infoOf(identity, variant, target));
+  const recipe = [
+    contentsOf('native', isPluginSource),
+    wasm,
+    identity,
+    contact,
+    variant.options,
+    libraries,
+    info,
+  ];
   const stepName = `${name}${target.suffix}`;
   const out = join(paths.build, 'cmake', stepName);
   // The benchmark of the scanner is linked of the objects that stay there.
@@ -255,12 +297,16 @@ function buildVariant(name, target) {
     log(`${stepName}: compiling ${variant.purpose} …`);
     // cmake keeps the definitions of its first run otherwise.
     rmSync(out, { recursive: true, force: true });
+    const infoFolder = join(paths.build, 'info', stepName);
+    mkdirSync(infoFolder, { recursive: true });
+    writeFileSync(join(infoFolder, 'build_info.h'), info);
     const definitions = {
       PLUGIN_NAME: identity.name,
       PLUGIN_ID: identity.pluginId,
       PLUGIN_VERSION: identity.version,
       PLUGIN_CONTACT: contact,
       BUILD_ROOT: paths.build,
+      BUILD_INFO: infoFolder,
       DEPS: depsFolder(target, paths),
       ...crossDefinitions(target),
     };

@@ -25,7 +25,7 @@ const name = 'libllhttp-source';
 const sources = ['llhttp.c', 'api.c', 'http.c', 'llhttp.h'];
 
 /** Raise it when the code below makes something else out of the same package. */
-const revision = 1;
+const revision = 2;
 
 /**
  * Bring the C of llhttp, Node's HTTP parser, into `build/deps/llhttp`. The plugin compiles it with its own code.
@@ -39,7 +39,7 @@ export async function bootstrapLlhttp(paths, { log, force }) {
   const recipe = recipeHash({ revision, suite, name, sources });
   const target = join(paths.deps, 'llhttp');
   const done = readStamp(stampFile);
-  const products = sources.map((file) => join(target, file));
+  const products = [...sources, 'copyright'].map((file) => join(target, file));
   if (!force && done !== undefined && isFresh(done, recipe, products)) {
     log(`up to date (${done.versions[name]})`);
     return;
@@ -81,7 +81,7 @@ function findArchive(folder) {
 }
 
 /**
- * Gather the sources, wherever the package has them.
+ * Gather the sources and the licence, wherever the package has them.
  *
  * @param {string} root the unpacked package
  * @param {string} folder made here
@@ -89,7 +89,7 @@ function findArchive(folder) {
 function collect(root, folder) {
   mkdirSync(folder);
   const files = listFiles(root);
-  for (const source of sources) {
+  for (const source of [...sources, 'copyright']) {
     const found = files.find((file) => file.endsWith(`/${source}`));
     if (found === undefined || !existsSync(join(root, found))) {
       throw new UserError(`Debian ${suite}’s ${name} no longer brings ${source}`);

@@ -26,6 +26,7 @@
  *
  * @typedef {object} SourcePackage
  * @property {string} name of Debian's source package, and of the bootstrap step
+ * @property {string} licence as an SPDX expression
  * @property {Record<string, string>} [files] path → text, written into the source before anything else
  * @property {(context: BuildContext) => BuildCommand[]} commands configure, build, install; a pure function, because
  *   what it returns is the recipe that decides whether to build anew
@@ -75,6 +76,7 @@ const noRegeneration = ['AUTOCONF=:', 'AUTOMAKE=:', 'ACLOCAL=:', 'AUTOHEADER=:']
 /** @type {SourcePackage} */
 const libevent = {
   name: 'libevent',
+  licence: 'BSD-3-Clause',
   files: { 'own-random.h': randomHeader },
   commands: ({ prefix, stage, jobs, cflags, host }) => [
     {
