@@ -52,6 +52,7 @@ export const requirements = [
     kind: 'e2e',
     command: 'go',
   },
+  { name: 'a registry', package: 'docker-registry', kind: 'e2e', command: 'docker-registry' },
   {
     name: 'the authorities’ certificates (for Go’s modules)',
     package: 'ca-certificates',

@@ -7,33 +7,14 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { buildPaths, findCommand, repositoryRoot } from '../../scripts/lib/paths.mjs';
+import { buildPaths, repositoryRoot } from '../../scripts/lib/paths.mjs';
 import { Template } from '../../scripts/soak/events.mjs';
 import type { LibsinspHost } from '../../scripts/soak/host.mjs';
+import { goEnvironment, required } from './tools.ts';
 import { PATH, makeHost, secureWebhook, sleep, until, type SecureWebhook } from './support.ts';
 
 const run = promisify(execFile);
-const goFolder = join(buildPaths().build, 'go');
 const program = join(buildPaths().build, 'e2e', 'apiserver');
-
-/** Whatever Go fetches and compiles stays in the build folder, whose files anybody may remove; the user's own settings,
- * a workspace around the clone, and another toolchain have no part in it. */
-const goEnvironment = {
-  ...process.env,
-  CGO_ENABLED: '0',
-  GOCACHE: join(goFolder, 'cache'),
-  GOFLAGS: '-mod=readonly -modcacherw',
-  GOMODCACHE: join(goFolder, 'modules'),
-  GOPATH: goFolder,
-  GOTOOLCHAIN: 'local',
-  GOWORK: 'off',
-};
-
-function required(command: string, advice: string): string {
-  const path = findCommand(command);
-  if (path === undefined) throw new Error(`${command} is missing: ${advice}`);
-  return path;
-}
 
 interface Report {
   events: number;
