@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { readBuildInfo } from './lib/build-info.mjs';
@@ -133,10 +133,13 @@ async function packPlugin(arch, { manifest, out, work, epoch, created }) {
 async function packRules({ manifest, out, work, epoch, created }) {
   const { name, version, falco } = manifest;
   const files = findRulesFiles(repositoryRoot);
-  const { engine, plugins } = await readRequirements(files, manifest);
+  const { engine, plugins } = await readRequirements(
+    files.map(({ path }) => path),
+    manifest,
+  );
   const folder = join(work, 'rules');
   mkdirSync(folder);
-  for (const file of files) copyFileSync(file, join(folder, basename(file)));
+  for (const { path, name: shipped } of files) copyFileSync(path, join(folder, shipped));
   const archive = join(out, `${name}-rules-${version}.tar.gz`);
   await packFiles(folder, archive, { epoch, logFile: join(paths.logs, 'package.log') });
   const digest = writeLayout(join(out, 'rules.oci'), {
@@ -151,7 +154,7 @@ async function packRules({ manifest, out, work, epoch, created }) {
     source: falco.contact,
     created,
   });
-  log(`rules: ${files.map((file) => basename(file)).join(', ')}; ${digest}`);
+  log(`rules: ${files.map((file) => file.name).join(', ')}; ${digest}`);
 }
 
 /**

@@ -2,7 +2,7 @@
 // @ts-check
 // Which rules files are shipped, and what they ask for.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { compareVersions } from '../lib/elf.mjs';
 import { UserError } from '../lib/errors.mjs';
 
@@ -13,23 +13,36 @@ import { UserError } from '../lib/errors.mjs';
  */
 
 /**
- * Every .yaml file in rules/ and in its folder overlays/; all lie side by side in the archive, as falcoctl puts them into
- * one folder. (rules/tests/ has events for tests.)
+ * A rules file as it is shipped.
+ *
+ * @typedef {object} RulesFile
+ * @property {string} path
+ * @property {string} name in the archive, and so in the folder that falcoctl puts all of them into
+ */
+
+/**
+ * Every .yaml file in rules/, under its own name, and every one in rules/overlays/, whose name gets the prefix that tells
+ * whose it is: `eks.yaml` becomes `k8s_audit_rules_eks.yaml`. (rules/tests/ has events for tests.)
  *
  * @param {string} root the top folder of the repository
- * @returns {string[]} paths, sorted
+ * @returns {RulesFile[]} in order of their names
  * @throws {UserError} two would be the same file
  */
 export function findRulesFiles(root) {
-  const files = ['rules', 'rules/overlays']
-    .map((folder) => join(root, folder))
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
-    .filter((file) => file.endsWith('.yaml'))
-    .sort();
-  const names = files.map((file) => basename(file));
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UserError(`two rules files are called ${twice}; rename one`);
+  const folders = [
+    { folder: join(root, 'rules'), prefix: '' },
+    { folder: join(root, 'rules', 'overlays'), prefix: 'k8s_audit_rules_' },
+  ];
+  const files = folders
+    .filter(({ folder }) => existsSync(folder))
+    .flatMap(({ folder, prefix }) =>
+      readdirSync(folder)
+        .filter((file) => file.endsWith('.yaml'))
+        .map((file) => ({ path: join(folder, file), name: `${prefix}${file}` })),
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const twice = files.find(({ name }, i) => files[i + 1]?.name === name);
+  if (twice !== undefined) throw new UserError(`two rules files would be called ${twice.name}; rename one`);
   return files;
 }
 

@@ -133,8 +133,16 @@ describe('the rules that are shipped', () => {
       readdirSync(join(repositoryRoot, folder)).filter((name) => name.endsWith('.yaml')),
     );
     expect(files).toHaveLength(expected.length);
-    expect(files).toContain(join(repositoryRoot, 'rules', 'k8s_audit_rules.yaml'));
-    const { engine, plugins } = await readRequirements(files, manifest);
+    expect(files).toContainEqual({
+      path: join(repositoryRoot, 'rules', 'k8s_audit_rules.yaml'),
+      name: 'k8s_audit_rules.yaml',
+    });
+    // All lie in Falco's own folder: their names say whose they are.
+    for (const { name } of files) expect(name).toMatch(/^k8s_audit_rules(_[a-z]+)?\.yaml$/);
+    const { engine, plugins } = await readRequirements(
+      files.map(({ path }) => path),
+      manifest,
+    );
     expect(engine).toMatch(/^0\.\d+\.0$/);
     expect(plugins).toEqual([{ name: manifest.name, version: manifest.version }]);
   });
@@ -162,12 +170,17 @@ describe('the rules that are shipped', () => {
       '- required_plugin_versions:\n    - name: k8saudit-ts\n      version: 9.9.9\n',
     );
     await expect(readRequirements([file], manifest)).rejects.toThrow(/requires k8saudit-ts 9\.9\.9/);
-    expect(findRulesFiles(workspace.path)).toEqual([file]);
+    expect(findRulesFiles(workspace.path)).toEqual([{ path: file, name: 'a.yaml' }]);
     workspace.write('rules/tests/b.yaml', '');
     workspace.write('rules/overlays/c.yaml', '');
-    expect(findRulesFiles(workspace.path)).toHaveLength(2);
-    workspace.write('rules/overlays/a.yaml', '');
-    expect(() => findRulesFiles(workspace.path)).toThrow('two rules files are called a.yaml');
+    expect(findRulesFiles(workspace.path).map(({ name }) => name)).toEqual([
+      'a.yaml',
+      'k8s_audit_rules_c.yaml',
+    ]);
+    workspace.write('rules/k8s_audit_rules_c.yaml', '');
+    expect(() => findRulesFiles(workspace.path)).toThrow(
+      'two rules files would be called k8s_audit_rules_c.yaml',
+    );
   });
 });
 
