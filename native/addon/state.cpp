@@ -192,7 +192,9 @@ Progress Instance::progress() {
     const auto progress_fn = state_->library().need(state_->api().get_progress, "get_progress");
     constexpr uint32_t UNSET = 0xffffffff;
     Progress progress = {UNSET, std::nullopt};
-    const char *text = progress_fn(state_->handle(), handle(), &progress.per_ten_thousand);
+    // In this order: compilers evaluate arguments in orders of their own, and both throw.
+    const auto own = handle();
+    const char *text = progress_fn(state_->handle(), own, &progress.per_ten_thousand);
     if (progress.per_ten_thousand > 10000) {
         throw PluginError("plugin_get_progress left the percentage unset or set it beyond 10000");
     }

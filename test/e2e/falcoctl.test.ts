@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { readBuildInfo } from '../../scripts/lib/build-info.mjs';
@@ -14,9 +14,10 @@ import { listFiles } from '../../scripts/lib/stamp.mjs';
 import { otherTarget } from '../../scripts/lib/target.mjs';
 import { packFiles } from '../../scripts/package/archive.mjs';
 import { makeIndex, parsePlace } from '../../scripts/package/index-file.mjs';
+import { findRulesFiles } from '../../scripts/package/rules.mjs';
 import { writeLayout, type Artifact } from '../../scripts/package/layout.mjs';
 import { flatten, readSources } from '../../scripts/rules/flatten.mjs';
-import { flattenRules } from '../host/fixtures.ts';
+import { flattenRules, rulesFiles } from '../host/fixtures.ts';
 import { pluginPath, runHost } from '../host/support.ts';
 import { Workspace } from '../support/workspace.ts';
 import { Machine, Registry, type Said } from './registry.ts';
@@ -33,7 +34,6 @@ const manifest = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), '
 const { name, version, falco } = manifest;
 const { debian = '', machine: processor = '' } = debianArchitecture() ?? {};
 const library = `lib${name}.so`;
-const rulesFile = 'k8s_audit_rules.yaml';
 const attack = join(repositoryRoot, 'examples', 'attack.jsonl');
 const EPOCH = 1_700_000_000;
 
@@ -152,14 +152,15 @@ describe.skipIf(isSkipped)('a package', () => {
     // Only the rules are asked for.
     const said = expectSuccess(machine.install(`${name}-rules`));
     expect(said).toContain(`${place}/plugin/${name}:${version}`);
-    expect(machine.installed()).toEqual(expect.arrayContaining([library, `${name}-licenses.txt`, rulesFile]));
+    expect(machine.installed()).toEqual(expect.arrayContaining([library, `${name}-licenses.txt`]));
     const sbom = readFileSync(join(dist, `${name}-${version}-linux-${processor}.spdx.json`), 'utf8');
     const sum = createHash('sha256').update(machine.read(library)).digest('hex');
     expect(JSON.parse(sbom).packages[0].checksums[0].checksumValue).toBe(sum);
-    expect(machine.read(rulesFile)).toEqual(readFileSync(join(repositoryRoot, 'rules', rulesFile)));
+    for (const { path, name: shipped } of findRulesFiles(repositoryRoot))
+      expect(machine.read(shipped)).toEqual(readFileSync(path));
 
     const installed = join(machine.plugins, library);
-    const rules = flatten(readSources([join(machine.rules, rulesFile)])).rules;
+    const rules = flatten(readSources(rulesFiles.map((file) => join(machine.rules, basename(file))))).rules;
     const flat = machine.workspace.write('rules.json', JSON.stringify(rules));
     const { alerts, status } = runHost(['--plugin', installed, '--open', attack, '--rules', flat, '--first']);
     expect(status).toBe(0);

@@ -2,9 +2,9 @@
 // The plugin for the other processor (on x86-64: arm64) in an emulator of it, with that processor's own libsinsp,
 // against the plugin for this one: the same values, the same alerts, and a webhook that works.
 //
-// What runs here natively only, and why:
-// - test/unit: the WASM in Node. It is the same file for all processors, and its C is what the fuzzer compares below.
-// - test/plugin, test/host: they need a Node of that processor; the layers below it are what differs, and are run here.
+// emulated.test.ts runs the plugin tests there. What runs natively only, and why:
+// - test/unit: the WASM in Node. It is the same file for all processors; its C is what all of this compares.
+// - test/host: the tests of the host and of the rules' flattening. The host itself runs below.
 // - the sanitized variants: the emulator lays out memory where the sanitizers want theirs.
 // - the benchmarks and budgets: an emulator's instructions say nothing of a processor's.
 import { execFileSync, spawnSync } from 'node:child_process';
