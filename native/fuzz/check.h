@@ -52,6 +52,8 @@ request request_random(checker *c);
 /** All fields, with arguments that fit, as far as they take any. */
 request request_all(checker *c);
 
+/** Takes out the fields that a copy of an event does not have. */
+void request_leave_out_own(request *q);
 /** Fields first … first + count - 1 of another request. */
 request request_part(const request *whole, size_t first, size_t count);
 

@@ -76,6 +76,26 @@ request request_random(checker *c) {
     return q;
 }
 
+/** Whether the plugin knows a field of its own events alone: what brought them, and what came before them. */
+static bool is_of_own_events(const char *name) {
+    static const char pod[] = "ka.target.pod.";
+    const bool is_pod = strncmp(name, pod, sizeof(pod) - 1) == 0 && strcmp(name, "ka.target.pod.name") != 0;
+    return is_pod || strcmp(name, "ka.provider") == 0 || strcmp(name, "ka.user.first_seen") == 0 ||
+           strcmp(name, "ka.user.denied_recently") == 0;
+}
+
+void request_leave_out_own(request *q) {
+    size_t count = 0;
+    for (size_t i = 0; i < q->count; i++) {
+        if (is_of_own_events(q->fields[i].field)) {
+            free((char *)(uintptr_t)q->fields[i].arg_key);
+        } else {
+            q->fields[count++] = q->fields[i];
+        }
+    }
+    q->count = count;
+}
+
 request request_all(checker *c) {
     const host *plugin = c->plugin;
     request q = {must_alloc(NULL, plugin->fields.count * sizeof(*q.fields)), plugin->fields.count, false};

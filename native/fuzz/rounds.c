@@ -59,6 +59,7 @@ static ss_plugin_event_input input_of(const run *r, const ss_plugin_event *event
 
 static uint64_t extract_all(run *r, const ss_plugin_event_input *input) {
     request all = request_all(&r->check);
+    request_leave_out_own(&all);
     const uint64_t hash = check_extract(&r->check, input, &all);
     request_free(&all);
     return hash;
@@ -217,6 +218,7 @@ static void compare_with_copy(run *r, const ss_plugin_event_input *own) {
     checker *c = &r->check;
     const uint8_t *payload = (const uint8_t *)own->evt + PLUGIN_EVENT_PAYLOAD_OFFSET;
     request q = request_random(c);
+    request_leave_out_own(&q);
     request same = request_part(&q, 0, q.count);
     ss_plugin_event *copy =
         make_foreign(r, payload, own->evt->len - PLUGIN_EVENT_PAYLOAD_OFFSET, own->evt->ts);
