@@ -8,6 +8,8 @@ const WASM = new URL('../../build/k8saudit.wasm', import.meta.url);
 export const EVENT_HEADER = 38;
 /** Where the survivor region says what is being read: behind 64 counters and one number. */
 const SUSPECT = 64 * 8 + 8;
+/** See assembly/fields/extract.ts. */
+const NOTHING_THERE = 1n;
 const NO_INDEX = 0xffff_ffff_ffff_ffffn;
 
 let compiled: WebAssembly.Module | undefined;
@@ -42,6 +44,9 @@ export class Wasm {
   readonly exports: Record<string, (...args: (number | bigint)[]) => number | bigint>;
   private catalogue: FieldInfo[] | undefined;
   private needs: number[] | undefined;
+  private places: number[] | undefined;
+  /** The places that the current event has been found to lack. */
+  private absent = new Set<number>();
   /** Those of the current event: see assembly/json/scan.ts. */
   private bodies = 0;
 
@@ -121,6 +126,7 @@ export class Wasm {
 
   /** Makes an event of the last batch the current one. */
   select(event: Event): void {
+    this.absent.clear();
     this.bodies = Number(this.exports.selectOwn(event.address));
     if (this.bodies < 0) throw new Error('not an event of the batch');
   }
@@ -130,6 +136,7 @@ export class Wasm {
     const bytes = Buffer.from(payload);
     const at = Number(this.exports.foreignSpace(bytes.length)) >>> 0;
     bytes.copy(this.buffer(), at);
+    this.absent.clear();
     this.bodies = Number(this.exports.selectForeign(bytes.length));
   }
 
@@ -151,9 +158,11 @@ export class Wasm {
     const at = Number(packed & 0xffff_ffffn);
     // native/plugin.c does not even ask then.
     this.needs ??= JSON.parse(this.text(this.exports.describeNeeds())) as number[];
-    if (count > 0 && (this.needs[id] & ~this.bodies) !== 0) {
-      throw new Error(`${request} has a value, though the event lacks the body that it needs`);
+    this.places ??= JSON.parse(this.text(this.exports.describePlaces())) as number[];
+    if (count > 0 && ((this.needs[id] & ~this.bodies) !== 0 || this.absent.has(this.places[id]))) {
+      throw new Error(`${request} has a value, though the event lacks the body or the place that it needs`);
     }
+    if (packed === NOTHING_THERE) this.absent.add(this.places[id]);
     if (count === 0) return { value: null, offsets: [] };
     const view = new DataView(this.host.memory.buffer);
     const values = Array.from({ length: count }, (_, i) => this.scalar(field.type, view, at, i));
