@@ -23,12 +23,15 @@ const PATH = new Name('path');
 const HOST_NETWORK = new Name('hostNetwork');
 const HOST_PID = new Name('hostPID');
 const SERVICE_ACCOUNT_NAME = new Name('serviceAccountName');
+const SERVICE_ACCOUNT = new Name('serviceAccount');
 
 const QUOTE: u8 = 0x22;
 const COMMA: u8 = 0x2c;
 const COLON: u8 = 0x3a;
 const OBJECT: u8 = 0x7b;
 const ARRAY: u8 = 0x5b;
+/** Of null. */
+const LETTER_N: u8 = 0x6e;
 const TRUE: u32 = 0x65757274;
 
 /** What a walk gives instead of an address: it cannot go on. */
@@ -42,6 +45,10 @@ let behind: usize = 0;
 // The key that `valueOf` has read.
 let keyStart: usize = 0;
 let keyLength: u32 = 0;
+
+// Where the older name for the service account stands; 0: nowhere. It counts where the newer one is missing.
+let oldAccount: usize = 0;
+let hasAccount = false;
 
 /** Where the name of the pod that was read last stands; 0, 0: it has none. */
 export let nameStart: usize = 0;
@@ -89,12 +96,16 @@ function readMetadata(at: usize): usize {
 }
 
 function readSpec(at: usize): usize {
+  oldAccount = 0;
+  hasAccount = false;
   let member = first(at, OBJECT);
   while (member > CLOSED) {
     const value = valueOf(member);
     member = next(value == STUCK ? STUCK : readOfSpec(value));
   }
-  return member == CLOSED ? behind : STUCK;
+  if (member != CLOSED) return STUCK;
+  if (oldAccount != 0 && !hasAccount && readText(PodFact.ServiceAccount, oldAccount) == STUCK) return STUCK;
+  return behind;
 }
 
 /** The value of the member of a spec whose key was read; the address behind it. */
@@ -112,9 +123,13 @@ function readOfSpec(value: usize): usize {
       break;
     case 14:
       if (isKey(INIT_CONTAINERS)) return readElements(value, true);
+      if (isKey(SERVICE_ACCOUNT) && oldAccount == 0 && load<u8>(value) == QUOTE) oldAccount = value;
       break;
     case 18:
-      if (isKey(SERVICE_ACCOUNT_NAME)) return readText(PodFact.ServiceAccount, value);
+      if (isKey(SERVICE_ACCOUNT_NAME)) {
+        hasAccount = hasAccount || load<u8>(value) != LETTER_N;
+        return readText(PodFact.ServiceAccount, value);
+      }
       break;
     case 19:
       if (isKey(EPHEMERAL_CONTAINERS)) return readElements(value, true);
@@ -124,7 +139,8 @@ function readOfSpec(value: usize): usize {
 }
 
 function readElements(at: usize, areContainers: bool): usize {
-  if (load<u8>(at) != ARRAY) return skip(at);
+  // Whatever else stands here is left to the general way.
+  if (load<u8>(at) != ARRAY) return STUCK;
   let element = first(at, ARRAY);
   while (element > CLOSED) {
     if (load<u8>(element) != OBJECT) return STUCK;

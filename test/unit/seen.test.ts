@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { webhook } from '../support/drive';
 import { auditEvent, listText } from '../support/events';
 import { lockedStates } from '../support/host';
+import { Random } from '../support/random';
 import { type Event, type Value, Wasm } from '../support/wasm';
 import { Workspace } from '../support/workspace';
 
@@ -411,6 +412,40 @@ describe('ka.target.pod.*', () => {
     const spec = { ...SPEC, containers: [{ image: 'a' }, { image: 'b' }, { image: 'a' }] };
     expect(after(made('web', pod('web', spec)))[5]).toEqual(['a', 'b']);
   });
+});
+
+test('a pod is read alike in the quick way and in the general one, also where something is odd in it', () => {
+  const random = new Random(7);
+  const ODD: unknown[] = [null, true, false, 7, '', 'true', [], {}, [null], [[]], ['x'], { path: 1 }, [{}]];
+  /** The same with something replaced, taken out or put in, somewhere. */
+  const changed = (value: unknown): unknown => {
+    if (random.below(12) === 0) return random.pick(ODD);
+    if (Array.isArray(value)) return value.map(changed).filter(() => random.below(20) > 0);
+    if (typeof value !== 'object' || value === null) return value;
+    const members = Object.entries(value).map(([key, member]) => [key, changed(member)] as const);
+    return Object.fromEntries(members.filter(() => random.below(15) > 0));
+  };
+  const spec = {
+    ...SPEC,
+    hostNetwork: true,
+    hostPID: true,
+    volumes: [
+      { name: 'a', hostPath: { path: '/etc', type: '' } },
+      { name: 'b', emptyDir: {} },
+    ],
+    initContainers: [{ image: 'init:1', securityContext: { privileged: true } }],
+  };
+  // Keys with escapes are read in the general way.
+  const escaped = (text: string) => text.replaceAll('"spec":', String.raw`"\u0073pec":`);
+  let known = 0;
+  for (let i = 0; i < 600; i++) {
+    const body = { kind: 'Pod', metadata: { name: 'web' }, spec: changed(spec) };
+    const text = JSON.stringify(made('web', body, i % 3 === 0 ? body : undefined));
+    const quick = after(text);
+    if (quick[0] === true) known++;
+    expect(after(escaped(text)), text).toEqual(quick);
+  }
+  expect(known).toBeGreaterThan(400);
 });
 
 describe('bounds', () => {
