@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { auditEvent, eventText, listText, shortEvent } from '../support/events.ts';
 import type { Extracted, FieldValue, PluginEvent, PluginState } from '../support/plugin.ts';
+import { OF_OWN_EVENTS } from '../support/remembered.ts';
 import { Workspace, lines } from '../support/workspace.ts';
 import {
   type Reader,
@@ -58,9 +59,7 @@ describe('of real events', () => {
 
   test('an event by its address gives what its bytes give as a foreign event, in this state and in another', () => {
     const other = init();
-    // What a source of ours knows of its events stands not in their bytes.
-    const known = /^ka\.(provider|user\.(first_seen|denied_recently)|target\.pod\.(?!name))/;
-    const fields = FIELDS.filter((field) => !known.test(field));
+    const fields = FIELDS.filter((field) => !OF_OWN_EVENTS.test(field));
     withRealEvents(({ state }, event) => {
       const own = byField(state.extract(event, fields, { separately: true }));
       expect(byField(state.extractForeign(event.payload, fields))).toEqual(own);

@@ -5,6 +5,7 @@ import { OFFICIAL_FIELDS, words } from '../../bench/lib/official-fields.mjs';
 import { ask, catalogue } from '../support/ask';
 import { SIGNING_REQUEST } from '../support/csr';
 import { auditEvent } from '../support/events';
+import { OF_OWN_EVENTS } from '../support/remembered';
 
 /** Fields of a pod that the official plugin does not have. */
 const POD = words(
@@ -219,9 +220,7 @@ describe('every field has a value', () => {
   };
 
   // What earlier events showed, and what brought the event, is not in it: fields-examples.test.ts asks for it.
-  const inEvent = catalogue().filter(
-    ({ name }) => !/^ka\.(provider|user\.(first_seen|denied_recently)|target\.pod\.(?!name))/.test(name),
-  );
+  const inEvent = catalogue().filter(({ name }) => !OF_OWN_EVENTS.test(name));
   test.each(inEvent.map(({ name, isList, arg }) => [name, isList, arg] as const))(
     '%s',
     (name, isList, arg) => {

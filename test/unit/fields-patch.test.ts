@@ -5,6 +5,7 @@ import { Random } from '../../scripts/lib/random.mjs';
 import { ask } from '../support/ask';
 import { EVENT_HEADER, Wasm } from '../support/wasm';
 import type { Value } from '../support/wasm';
+import { TEMPLATED } from '../support/workloads';
 
 type Operation = Record<string, unknown>;
 const add = (path: string, value: unknown): Operation => ({ op: 'add', path, value });
@@ -24,17 +25,7 @@ const PODS: [resource: string, kind: string, spec: string][] = [
   ['pods', 'Pod', '/spec'],
   ['podtemplates', 'PodTemplate', '/template/spec'],
   ['cronjobs', 'CronJob', '/spec/jobTemplate/spec/template/spec'],
-  ...(
-    [
-      ['deployments', 'Deployment'],
-      ['replicasets', 'ReplicaSet'],
-      ['statefulsets', 'StatefulSet'],
-      ['daemonsets', 'DaemonSet'],
-      ['replicationcontrollers', 'ReplicationController'],
-      ['jobs', 'Job'],
-      ['rollouts', 'Rollout'],
-    ] as const
-  ).map(([resource, kind]): (typeof PODS)[number] => [resource, kind, '/spec/template/spec']),
+  ...TEMPLATED.map(([resource, kind]): (typeof PODS)[number] => [resource, kind, '/spec/template/spec']),
 ];
 
 describe.each(PODS)('%s', (resource, kind, spec) => {

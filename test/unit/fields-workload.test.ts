@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { ask, catalogue } from '../support/ask';
 import type { Value } from '../support/wasm';
+import { TEMPLATED } from '../support/workloads';
 
 type Json = Record<string, unknown>;
 
@@ -10,17 +11,7 @@ const TEMPLATES: [resource: string, kind: string, wrap: (pod: Json) => Json][] =
   ['pods', 'Pod', (pod) => pod],
   ['podtemplates', 'PodTemplate', (template) => ({ template })],
   ['cronjobs', 'CronJob', (template) => ({ spec: { jobTemplate: { spec: { template } } } })],
-  ...(
-    [
-      ['deployments', 'Deployment'],
-      ['replicasets', 'ReplicaSet'],
-      ['statefulsets', 'StatefulSet'],
-      ['daemonsets', 'DaemonSet'],
-      ['replicationcontrollers', 'ReplicationController'],
-      ['jobs', 'Job'],
-      ['rollouts', 'Rollout'],
-    ] as const
-  ).map(([resource, kind]): (typeof TEMPLATES)[number] => [
+  ...TEMPLATED.map(([resource, kind]): (typeof TEMPLATES)[number] => [
     resource,
     kind,
     (template) => ({ spec: { replicas: 2, template } }),
