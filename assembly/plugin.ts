@@ -56,7 +56,6 @@ export function open(params: string): bool {
   if (!source || !remember(params)) return false;
   survivor.open = 1;
   setProvider(opened.provider);
-
   if (isNew) source!.handOver();
   counters.commit();
   return true;

@@ -4,7 +4,7 @@
 import { Name } from '../json/name';
 import { KEY_ESCAPED, Kind, Node, endOf, firstOf, member } from '../json/tape';
 import { Bytes } from '../memory';
-import { NO_TIME, parseTime } from './time';
+import { NO_TIME, timeOf } from './time';
 
 const EVENT = new Name('Event');
 const EVENT_LIST = new Name('EventList');
@@ -32,6 +32,7 @@ export const enum Top {
   Timestamp = 17,
   Annotations = 18,
   Items = 19,
+  Count = 20,
 }
 const NAMES: Name[] = [
   new Name('kind'),
@@ -56,7 +57,7 @@ const NAMES: Name[] = [
   new Name('items'),
 ];
 /** Bytes of a table with the places of all of them. */
-export const HEAD_SIZE: u32 = 4 * 20;
+export const HEAD_SIZE: u32 = 4 * Top.Count;
 
 /** The addresses of the names one behind the other, u32: each is looked at for each event. */
 const NAME_ADDRESSES = heap.alloc(HEAD_SIZE);
@@ -202,14 +203,9 @@ export class Head {
 
   /** When the stage was reached, else when the request came, else `timestamp` (v1alpha1), else NO_TIME. */
   static time(): i64 {
-    let time = Head.timeOf(Head.get(Top.StageTimestamp));
-    if (time == NO_TIME) time = Head.timeOf(Head.get(Top.RequestReceivedTimestamp));
-    return time == NO_TIME ? Head.timeOf(Head.get(Top.Timestamp)) : time;
-  }
-
-  private static timeOf(node: Node | null): i64 {
-    if (!node || node.kind != Kind.String) return NO_TIME;
-    return parseTime(Head.text + node.start, node.end - node.start);
+    let time = timeOf(Head.text, Head.get(Top.StageTimestamp));
+    if (time == NO_TIME) time = timeOf(Head.text, Head.get(Top.RequestReceivedTimestamp));
+    return time == NO_TIME ? timeOf(Head.text, Head.get(Top.Timestamp)) : time;
   }
 }
 

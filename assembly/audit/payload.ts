@@ -230,10 +230,9 @@ export class Payload {
       this.oversized(batch, at, at + length, fault, this.inList());
       return;
     }
-    const root = changetype<Node>(tapes.address + tape);
-    Head.root = root; // the tape may have moved
+    Head.root = changetype<Node>(tapes.address + tape); // it may have moved
     if (this.window && Head.hasAuditId() && this.isDuplicate(at, length)) tapes.top = tape;
-    else this.deliver(batch, at, length, tape, root, false);
+    else this.deliver(batch, at, length, tape, false);
   }
 
   private oversized(batch: Batch, at: usize, end: usize, fault: Fault, inList: bool): void {
@@ -264,8 +263,7 @@ export class Payload {
         batch.tapes.top = tape;
         return;
       }
-      const root = changetype<Node>(batch.tapes.address + tape);
-      this.deliver(batch, salvage.text, salvage.length, tape, root, true);
+      this.deliver(batch, salvage.text, salvage.length, tape, true);
       this.faults.salvaged(fault, detail, position);
     } else if (rest == Rest.WithoutId) {
       this.faults.add(Fault.WithoutId, fault == Fault.Invalid ? detail : ScanError.None, position);
@@ -275,7 +273,7 @@ export class Payload {
   }
 
   /** Delivers the event whose Head was read. */
-  private deliver(batch: Batch, at: usize, length: u32, tape: u32, root: Node, isCut: bool): void {
+  private deliver(batch: Batch, at: usize, length: u32, tape: u32, isCut: bool): void {
     let time = Head.time();
     if (time == NO_TIME) {
       time = realtime();
@@ -283,7 +281,7 @@ export class Payload {
     } else {
       batch.noteTime(time);
     }
-    Seen.observe(this.cluster, root, time, isCut);
+    Seen.observe(this.cluster, time, isCut);
     batch.add(at, length, time, tape, this.cluster);
     this.good++;
     counters.add(Counter.EventsReceived, 1);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RFC 3339 timestamps.
+import { Kind, Node } from '../json/tape';
 
 /** What parseTime gives for a text that is no timestamp. */
 export const NO_TIME: i64 = i64.MIN_VALUE;
@@ -51,6 +52,12 @@ export function parseTime(at: usize, length: u32): i64 {
   const days = daysSinceEpoch(year, month, day);
   const seconds = days * 86400 + i64(hour * 3600 + minute * 60 + second) - offset;
   return seconds < 0 ? NO_TIME : seconds * NANOSECONDS + fraction;
+}
+
+/** The same of the string that a node in `text` is; NO_TIME for any other value, and for none. */
+export function timeOf(text: usize, node: Node | null): i64 {
+  if (!node || node.kind != Kind.String) return NO_TIME;
+  return parseTime(text + node.start, node.end - node.start);
 }
 
 /** Seconds east of UTC of `Z` or `+hh:mm`, exactly up to `end`; NO_TIME for anything else. */

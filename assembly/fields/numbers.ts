@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers whose values are numbers and times.
-import { NO_TIME, parseTime } from '../audit/time';
+import { NO_TIME, timeOf } from '../audit/time';
 import { Document } from '../json/document';
-import { Kind, Node } from '../json/tape';
+import { Kind } from '../json/tape';
 import { Field, Question, visit } from './field';
 import { Path } from './path';
 import { addNumber } from './values';
@@ -31,7 +31,7 @@ export function readNumber(field: Field, question: Question): void {
 export function readTime(field: Field, question: Question): void {
   const node = field.path.find();
   if (!node) return;
-  const time = timeOf(node);
+  const time = timeOf(Document.text, node);
   if (time != NO_TIME) addNumber(time, node);
 }
 
@@ -40,11 +40,7 @@ export function readLatency(field: Field, question: Question): void {
   const reached = field.path.find();
   const received = RECEIVED.find();
   if (!reached || !received) return;
-  const end = timeOf(reached);
-  const start = timeOf(received);
+  const end = timeOf(Document.text, reached);
+  const start = timeOf(Document.text, received);
   if (end != NO_TIME && start != NO_TIME) addNumber(max(end - start, 0), null);
-}
-
-function timeOf(node: Node): i64 {
-  return node.kind == Kind.String ? parseTime(Document.text + node.start, node.end - node.start) : NO_TIME;
 }

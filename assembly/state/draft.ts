@@ -19,6 +19,13 @@ export const enum PodFact {
   ServiceAccount = 3,
 }
 
+/** A record in memory of its own. */
+@unmanaged
+export class Kept {
+  record: usize;
+  length: u32;
+}
+
 /** Bytes of a record; texts that would make it longer are left out. */
 export const MAX_RECORD: u32 = 2048;
 const FLAGS: u32 = 1;
@@ -31,10 +38,12 @@ export class Draft {
   private static text: Block = new Block();
 
   /** Begins with what is known, or with nothing. */
-  static begin(record: usize, length: u32): void {
+  static begin(known: Kept | null): void {
     store<u8>(Draft.record, 0);
-    memory.copy(Draft.record, record, length);
-    Draft.length = max(length, FLAGS);
+    Draft.length = FLAGS;
+    if (!known) return;
+    memory.copy(Draft.record, known.record, known.length);
+    Draft.length = known.length;
   }
 
   static flag(flag: PodFlag): void {

@@ -105,19 +105,18 @@ export class Known {
     let at = out + HEAD;
     for (let cluster: u32 = 0; cluster <= clusterCount() && at + CLUSTER_HEAD <= limit; cluster++) {
       const head = at;
-      at = Known.encodeUsers(Seen.usersOf(cluster).table, head + CLUSTER_HEAD, limit);
+      at = Known.encodeUsers(Seen.of(cluster).users.table, head + CLUSTER_HEAD, limit);
       store<u64>(head, nameHashOf(cluster));
       store<u32>(head, u32((at - head - CLUSTER_HEAD) / USER), 8);
-      const pods = Seen.podsOf(cluster);
+      const pods = Seen.of(cluster).pods;
       let count: u32 = 0;
       for (let pod = pods.table.newest; pod != NONE; pod = pods.table.olderThan(pod)) {
-        const record = pods.kept(pod).record;
-        const length = pods.kept(pod).length;
-        if (at + POD_HEAD + length > limit) break;
+        const kept = pods.kept(pod);
+        if (at + POD_HEAD + kept.length > limit) break;
         store<u64>(at, pods.table.hashOf(pod));
-        store<u32>(at, length, 8);
-        memory.copy(at + POD_HEAD, record, length);
-        at += POD_HEAD + length;
+        store<u32>(at, kept.length, 8);
+        memory.copy(at + POD_HEAD, kept.record, kept.length);
+        at += POD_HEAD + kept.length;
         count++;
       }
       store<u32>(head, count, 12);
@@ -151,7 +150,7 @@ export class Known {
       // The newest stand first, and are to come last.
       for (let i: u32 = users; i > 0 && cluster != NO_SUCH_CLUSTER && Seen.userLimit != 0; i--) {
         const user = at + (i - 1) * USER;
-        Seen.usersOf(cluster).restore(load<u64>(user), load<i64>(user, 8));
+        Seen.of(cluster).users.restore(load<u64>(user), load<i64>(user, 8));
       }
       at = Known.decodePods(cluster, at + users * USER, pods, end);
       if (at == 0) return false;
@@ -173,7 +172,7 @@ export class Known {
     }
     for (let i = i32(count) - 1; i >= 0 && cluster != NO_SUCH_CLUSTER && Seen.podLimit != 0; i--) {
       const pod = starts[i];
-      Seen.podsOf(cluster).keep(load<u64>(pod), pod + POD_HEAD, load<u32>(pod, 8));
+      Seen.of(cluster).pods.keep(load<u64>(pod), pod + POD_HEAD, load<u32>(pod, 8));
     }
     return at;
   }

@@ -39,6 +39,9 @@ const STUCK: usize = 0;
 /** What `first` and `next` give when there is no more; `behind` is then the address behind the bracket. */
 const CLOSED: usize = 1;
 
+/** Reads the value of a member, whose key was read; the address behind it. */
+type Member = (value: usize) => usize;
+
 // All here is static, for the reason that Document gives.
 let limit: usize = 0;
 let behind: usize = 0;
@@ -54,6 +57,52 @@ let hasAccount = false;
 export let nameStart: usize = 0;
 export let nameLength: u32 = 0;
 
+/** The steps of a walk, in place: a call costs as much as they do, and each walk calls its own reader. */
+class Walk {
+  /** The next member or element, behind a value that ends at `at`. */
+  @inline
+  static next(at: usize): usize {
+    if (at == STUCK) return STUCK;
+    const byteAt = skipSpace(at);
+    const byte = load<u8>(byteAt);
+    if (byte == COMMA) return skipSpace(byteAt + 1);
+    if ((byte | 0x20) != 0x7d) return STUCK;
+    behind = byteAt + 1;
+    return behind > limit ? STUCK : CLOSED;
+  }
+
+  /** Reads the key of a member; where its value begins. */
+  @inline
+  static valueOf(member: usize): usize {
+    if (load<u8>(member) != QUOTE) return STUCK;
+    const close = stringEnd(member + 1, limit);
+    if (close == 0 || sawEscape != 0) return STUCK;
+    keyStart = member + 1;
+    keyLength = u32(close - keyStart);
+    const colon = load<u8>(close, 1) == COLON ? close + 1 : skipSpace(close + 1);
+    return load<u8>(colon) == COLON ? skipSpace(colon + 1) : STUCK;
+  }
+
+  /** Reads the object at `at`, the value of each member by `member`; the address behind it. */
+  @inline
+  static members(at: usize, member: Member): usize {
+    let one = first(at, OBJECT);
+    while (one > CLOSED) {
+      const value = Walk.valueOf(one);
+      one = Walk.next(value == STUCK ? STUCK : member(value));
+    }
+    return one == CLOSED ? behind : STUCK;
+  }
+
+  /** Reads the objects of the list at `at` in the same way. Whatever else stands there is left to the general way. */
+  @inline
+  static elements(at: usize, member: Member): usize {
+    let element = first(at, ARRAY);
+    while (element > CLOSED) element = Walk.next(Walk.members(element, member));
+    return element == CLOSED ? behind : STUCK;
+  }
+}
+
 /** Adds the facts of the pod that is the object from `at` to `end` to the draft; false when it cannot be read whole. */
 export function readPod(at: usize, end: usize): bool {
   limit = end;
@@ -62,7 +111,7 @@ export function readPod(at: usize, end: usize): bool {
   let hasSpec = false;
   let member = first(at, OBJECT);
   while (member > CLOSED) {
-    const value = valueOf(member);
+    const value = Walk.valueOf(member);
     if (value == STUCK) return false;
     let after: usize;
     if (isKey(SPEC)) {
@@ -73,7 +122,7 @@ export function readPod(at: usize, end: usize): bool {
     } else {
       after = isKey(METADATA) ? readMetadata(value) : skip(value);
     }
-    member = next(after);
+    member = Walk.next(after);
   }
   return member == CLOSED && hasSpec;
 }
@@ -81,7 +130,7 @@ export function readPod(at: usize, end: usize): bool {
 function readMetadata(at: usize): usize {
   let member = first(at, OBJECT);
   while (member > CLOSED) {
-    const value = valueOf(member);
+    const value = Walk.valueOf(member);
     const isName = value != STUCK && isKey(NAME) && load<u8>(value) == QUOTE;
     const after = skip(value);
     if (isName && after != STUCK) {
@@ -90,7 +139,7 @@ function readMetadata(at: usize): usize {
       // Behind it stand managedFields.
       return skipContainer(at, limit);
     }
-    member = next(after);
+    member = Walk.next(after);
   }
   return member == CLOSED ? behind : STUCK;
 }
@@ -98,31 +147,25 @@ function readMetadata(at: usize): usize {
 function readSpec(at: usize): usize {
   oldAccount = 0;
   hasAccount = false;
-  let member = first(at, OBJECT);
-  while (member > CLOSED) {
-    const value = valueOf(member);
-    member = next(value == STUCK ? STUCK : readOfSpec(value));
-  }
-  if (member != CLOSED) return STUCK;
-  if (oldAccount != 0 && !hasAccount && readText(PodFact.ServiceAccount, oldAccount) == STUCK) return STUCK;
-  return behind;
+  const after = Walk.members(at, readOfSpec);
+  if (after == STUCK || oldAccount == 0 || hasAccount) return after;
+  return readText(PodFact.ServiceAccount, oldAccount) == STUCK ? STUCK : after;
 }
 
-/** The value of the member of a spec whose key was read; the address behind it. */
 function readOfSpec(value: usize): usize {
   switch (keyLength) {
     case 7:
-      if (isKey(VOLUMES)) return readElements(value, false);
+      if (isKey(VOLUMES)) return Walk.elements(value, readOfVolume);
       if (isKey(HOST_PID)) flag(PodFlag.HostPid, value);
       break;
     case 10:
-      if (isKey(CONTAINERS)) return readElements(value, true);
+      if (isKey(CONTAINERS)) return readContainers(value);
       break;
     case 11:
       if (isKey(HOST_NETWORK)) flag(PodFlag.HostNetwork, value);
       break;
     case 14:
-      if (isKey(INIT_CONTAINERS)) return readElements(value, true);
+      if (isKey(INIT_CONTAINERS)) return readContainers(value);
       if (isKey(SERVICE_ACCOUNT) && oldAccount == 0 && load<u8>(value) == QUOTE) oldAccount = value;
       break;
     case 18:
@@ -132,65 +175,34 @@ function readOfSpec(value: usize): usize {
       }
       break;
     case 19:
-      if (isKey(EPHEMERAL_CONTAINERS)) return readElements(value, true);
+      if (isKey(EPHEMERAL_CONTAINERS)) return readContainers(value);
       break;
   }
   return skip(value);
 }
 
-function readElements(at: usize, areContainers: bool): usize {
-  // Whatever else stands here is left to the general way.
-  if (load<u8>(at) != ARRAY) return STUCK;
-  let element = first(at, ARRAY);
-  while (element > CLOSED) {
-    if (load<u8>(element) != OBJECT) return STUCK;
-    element = next(areContainers ? readContainer(element) : readVolume(element));
-  }
-  return element == CLOSED ? behind : STUCK;
+function readContainers(at: usize): usize {
+  return Walk.elements(at, readOfContainer);
 }
 
-function readContainer(at: usize): usize {
-  let member = first(at, OBJECT);
-  while (member > CLOSED) {
-    const value = valueOf(member);
-    if (value == STUCK) return STUCK;
-    if (isKey(IMAGE)) member = next(readText(PodFact.Image, value));
-    else if (isKey(SECURITY_CONTEXT) && load<u8>(value) == OBJECT) member = next(readContext(value));
-    else member = next(skip(value));
-  }
-  return member == CLOSED ? behind : STUCK;
+function readOfContainer(value: usize): usize {
+  if (isKey(IMAGE)) return readText(PodFact.Image, value);
+  if (isKey(SECURITY_CONTEXT) && load<u8>(value) == OBJECT) return Walk.members(value, readOfContext);
+  return skip(value);
 }
 
-function readContext(at: usize): usize {
-  let member = first(at, OBJECT);
-  while (member > CLOSED) {
-    const value = valueOf(member);
-    if (value == STUCK) return STUCK;
-    if (isKey(PRIVILEGED)) flag(PodFlag.Privileged, value);
-    member = next(skip(value));
-  }
-  return member == CLOSED ? behind : STUCK;
+function readOfContext(value: usize): usize {
+  if (isKey(PRIVILEGED)) flag(PodFlag.Privileged, value);
+  return skip(value);
 }
 
-function readVolume(at: usize): usize {
-  let member = first(at, OBJECT);
-  while (member > CLOSED) {
-    const value = valueOf(member);
-    if (value == STUCK) return STUCK;
-    const isHostPath = isKey(HOST_PATH) && load<u8>(value) == OBJECT;
-    member = next(isHostPath ? readHostPath(value) : skip(value));
-  }
-  return member == CLOSED ? behind : STUCK;
+function readOfVolume(value: usize): usize {
+  const isHostPath = isKey(HOST_PATH) && load<u8>(value) == OBJECT;
+  return isHostPath ? Walk.members(value, readOfHostPath) : skip(value);
 }
 
-function readHostPath(at: usize): usize {
-  let member = first(at, OBJECT);
-  while (member > CLOSED) {
-    const value = valueOf(member);
-    if (value == STUCK) return STUCK;
-    member = next(isKey(PATH) ? readText(PodFact.HostPath, value) : skip(value));
-  }
-  return member == CLOSED ? behind : STUCK;
+function readOfHostPath(value: usize): usize {
+  return isKey(PATH) ? readText(PodFact.HostPath, value) : skip(value);
 }
 
 function readText(fact: PodFact, value: usize): usize {
@@ -213,28 +225,6 @@ function first(at: usize, bracket: u8): usize {
   if (load<u8>(inside) != bracket + 2) return inside;
   behind = inside + 1;
   return CLOSED;
-}
-
-/** The next member or element, behind a value that ends at `at`. */
-function next(at: usize): usize {
-  if (at == STUCK) return STUCK;
-  const byteAt = skipSpace(at);
-  const byte = load<u8>(byteAt);
-  if (byte == COMMA) return skipSpace(byteAt + 1);
-  if ((byte | 0x20) != 0x7d) return STUCK;
-  behind = byteAt + 1;
-  return behind > limit ? STUCK : CLOSED;
-}
-
-/** Reads the key of a member; where its value begins. */
-function valueOf(member: usize): usize {
-  if (load<u8>(member) != QUOTE) return STUCK;
-  const close = stringEnd(member + 1, limit);
-  if (close == 0 || sawEscape != 0) return STUCK;
-  keyStart = member + 1;
-  keyLength = u32(close - keyStart);
-  const colon = load<u8>(close, 1) == COLON ? close + 1 : skipSpace(close + 1);
-  return load<u8>(colon) == COLON ? skipSpace(colon + 1) : STUCK;
 }
 
 function isKey(name: Name): bool {

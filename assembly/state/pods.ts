@@ -4,7 +4,7 @@ import { Counter, counters } from '../counters';
 import { NO_INDEX, Path } from '../fields/path';
 import { Document } from '../json/document';
 import { Kind } from '../json/tape';
-import { Draft, PodFact, PodFlag } from './draft';
+import { Draft, Kept, PodFact, PodFlag } from './draft';
 import { NONE, Recent } from './recent';
 
 /** Where a pod's spec stands in an event. */
@@ -48,12 +48,6 @@ export class PodView {
   }
 }
 
-@unmanaged
-class Kept {
-  record: usize;
-  length: u32;
-}
-
 export class Pods {
   readonly table: Recent;
 
@@ -61,16 +55,10 @@ export class Pods {
     this.table = new Recent(limit, offsetof<Kept>());
   }
 
-  /** The length of the record with this hash; 0 when the pod is not known. */
-  lengthOf(hash: u64): u32 {
+  /** What is kept of the pod with this hash, until the next change; null when it is not known. */
+  find(hash: u64): Kept | null {
     const entry = this.table.find(hash);
-    return entry == NONE ? 0 : this.kept(entry).length;
-  }
-
-  /** The record with this hash, of lengthOf bytes; it stays until the next change. */
-  recordOf(hash: u64): usize {
-    const entry = this.table.find(hash);
-    return entry == NONE ? 0 : this.kept(entry).record;
+    return entry == NONE ? null : this.kept(entry);
   }
 
   /** Remembers this record. */

@@ -44,6 +44,17 @@ const SLASH: u8 = 0x2f;
 const QUESTION_MARK: u8 = 0x3f;
 const AMPERSAND: u8 = 0x26;
 
+/** The users and pods of one cluster. */
+class Remembered {
+  readonly users: Users;
+  readonly pods: Pods;
+
+  constructor(userLimit: u32, podLimit: u32) {
+    this.users = new Users(userLimit);
+    this.pods = new Pods(podLimit);
+  }
+}
+
 /** All static: it is asked for each event, see Document. */
 export class Seen {
   /** Of the event that was observed last. */
@@ -51,9 +62,8 @@ export class Seen {
     heap.alloc(offsetof<SeenBefore>() + MAX_RECORD),
   );
 
-  // By the number of the cluster; both are null for a cluster of which no event came.
-  static users: (Users | null)[] = [];
-  static pods: (Pods | null)[] = [];
+  // By the number of the cluster.
+  private static clusters: Remembered[] = [];
   static userLimit: u32 = 0;
   static podLimit: u32 = 0;
   /** Of the hashes. */
@@ -71,16 +81,11 @@ export class Seen {
 
   /** Forgets everything, and gives the memory back. */
   static forget(): void {
-    for (let i = 0; i < Seen.users.length; i++) {
-      const users = Seen.users[i];
-      if (users) users.table.free();
+    for (let i = 0; i < Seen.clusters.length; i++) {
+      Seen.clusters[i].users.table.free();
+      Seen.clusters[i].pods.free();
     }
-    for (let i = 0; i < Seen.pods.length; i++) {
-      const pods = Seen.pods[i];
-      if (pods) pods.free();
-    }
-    Seen.users = [];
-    Seen.pods = [];
+    Seen.clusters = [];
     Seen.tellSizes();
   }
 
@@ -88,7 +93,7 @@ export class Seen {
    * Says in `before` what was seen before the event whose Head was read, then remembers what it shows. Of an event that
    * was cut or made smaller, not everything is there.
    */
-  static observe(cluster: u32, root: Node, time: i64, isCut: bool): void {
+  static observe(cluster: u32, time: i64, isCut: bool): void {
     const before = Seen.before;
     before.age = NO_AGE;
     before.denied = NO_COUNT;
@@ -97,18 +102,18 @@ export class Seen {
     if (Seen.userLimit != 0) Seen.observeUser(cluster, time);
     if (Seen.podLimit == 0) return;
     const resource = Head.member(Head.get(Top.ObjectRef), RESOURCE);
-    if (resource && PODS.is(Head.text, resource)) Seen.observePod(cluster, root, isCut);
+    if (resource && PODS.is(Head.text, resource)) Seen.observePod(cluster, isCut);
   }
 
   private static observeUser(cluster: u32, time: i64): void {
-    const users = Seen.usersOf(cluster);
+    const users = Seen.of(cluster).users;
     const name = Head.member(Head.get(Top.User), USERNAME);
     const isNamed = name != null && name.kind == Kind.String;
     const known = users.table.count;
     // Those whose authentication failed have no name; their denials are counted together.
     const hash = isNamed
-      ? nameHash(Seen.key, 0, Head.text + name!.start, name!.end - name!.start)
-      : nameHash(Seen.key, 0, 0, 0);
+      ? nameHash(Seen.key, Head.text + name!.start, name!.end - name!.start)
+      : nameHash(Seen.key, 0, 0);
     const age = users.note(hash, time);
     if (isNamed) Seen.before.age = age;
     Seen.before.denied = users.denials(time, Seen.isDenial());
@@ -127,7 +132,7 @@ export class Seen {
     return Seen.isIt(Head.get(Top.Stage), COMPLETE);
   }
 
-  private static observePod(cluster: u32, root: Node, isCut: bool): void {
+  private static observePod(cluster: u32, isCut: bool): void {
     const subresource = Head.member(Head.get(Top.ObjectRef), SUBRESOURCE);
     const isWhole = !subresource || subresource.start == subresource.end;
     const isExtension = !isWhole && EPHEMERAL_CONTAINERS.is(Head.text, subresource!);
@@ -135,7 +140,7 @@ export class Seen {
     if ((!isWhole && !isExtension) || !Seen.mayShowPod()) return;
     // A patch, and an event that was cut, may show a part of a pod.
     const isPart = isCut || isExtension || Seen.isIt(Head.get(Top.Verb), PATCH);
-    Seen.remember(cluster, root, isCut, isPart);
+    Seen.remember(cluster, isCut, isPart);
   }
 
   private static isSession(subresource: Node): bool {
@@ -150,12 +155,11 @@ export class Seen {
     const before = Seen.before;
     const name = Head.member(Head.get(Top.ObjectRef), NAME);
     if (!name) return;
-    const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
-    const pods = Seen.podsOf(cluster);
-    const length = pods.lengthOf(hash);
-    before.pod = length == 0 ? PodKnown.Unknown : PodKnown.Known;
-    memory.copy(before.record, pods.recordOf(hash), length);
-    before.size += length;
+    const kept = Seen.of(cluster).pods.find(Seen.hashOf(Head.text + name.start, name.end - name.start));
+    before.pod = kept ? PodKnown.Known : PodKnown.Unknown;
+    if (!kept) return;
+    memory.copy(before.record, kept.record, kept.length);
+    before.size += kept.length;
   }
 
   /** Whether the event is the end of a request that has made or changed something. */
@@ -182,18 +186,18 @@ export class Seen {
   }
 
   /** Remembers the pod that the event shows: as it was made, or else as it was asked for. */
-  private static remember(cluster: u32, root: Node, isCut: bool, isPart: bool): void {
+  private static remember(cluster: u32, isCut: bool, isPart: bool): void {
     const isRead =
       (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(cluster, Top.ResponseObject)) ||
       (!isPart && Seen.read(cluster, Top.RequestObject));
-    if (!isRead) Seen.search(cluster, root, isPart);
+    if (!isRead) Seen.search(cluster, isPart);
   }
 
   /** Remembers the whole pod in this body; false when it is not there, or not to be read in the quick way. */
   private static read(cluster: u32, body: Top): bool {
     const object = Head.get(body);
     if (!object || object.kind != Kind.Object) return false;
-    Draft.begin(0, 0);
+    Draft.begin(null);
     if (!readPod(Head.text + object.start, Head.text + object.end)) return false;
     let name = nameStart;
     let length = nameLength;
@@ -209,19 +213,18 @@ export class Seen {
   }
 
   /** The same with whatever the body holds: escapes, parts of pods, patches. */
-  private static search(cluster: u32, root: Node, isPart: bool): void {
-    Document.become(Head.text, root, Head.table);
+  private static search(cluster: u32, isPart: bool): void {
+    Document.become(Head.text, Head.root, Head.table);
     Arena.reset();
     const view = made.isThere() ? made : requested;
     let name = Head.member(Head.get(Top.ObjectRef), NAME);
     if (!name) name = view == made ? MADE_NAME.find() : REQUESTED_NAME.find();
     if (name && view.isThere()) {
       const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
-      const pods = Seen.podsOf(cluster);
-      const known = isPart ? pods.lengthOf(hash) : 0;
+      const kept = isPart ? Seen.of(cluster).pods.find(hash) : null;
       // Of a pod that is not known, a part would pass for the whole.
-      if (!isPart || known != 0) {
-        Draft.begin(pods.recordOf(hash), known);
+      if (!isPart || kept) {
+        Draft.begin(kept);
         view.addToDraft();
         Seen.keep(cluster, hash);
       }
@@ -231,7 +234,7 @@ export class Seen {
   }
 
   private static keep(cluster: u32, hash: u64): void {
-    const pods = Seen.podsOf(cluster);
+    const pods = Seen.of(cluster).pods;
     const known = pods.table.count;
     pods.keep(hash, Draft.record, Draft.length);
     if (pods.table.count != known) Seen.tellSizes();
@@ -245,43 +248,27 @@ export class Seen {
     if (namespace) memory.copy(text, Head.text + namespace.start, before);
     store<u8>(text + before, SLASH);
     memory.copy(text + before + 1, name, length);
-    return nameHash(Seen.key, 0, text, before + 1 + length);
+    return nameHash(Seen.key, text, before + 1 + length);
   }
 
   private static isIt(node: Node | null, name: Name): bool {
     return node != null && name.is(Head.text, node);
   }
 
-  static usersOf(cluster: u32): Users {
-    while (u32(Seen.users.length) <= cluster) Seen.users.push(null);
-    let users = Seen.users[cluster];
-    if (!users) {
-      users = new Users(Seen.userLimit);
-      Seen.users[cluster] = users;
+  /** What is remembered of a cluster. */
+  static of(cluster: u32): Remembered {
+    while (u32(Seen.clusters.length) <= cluster) {
+      Seen.clusters.push(new Remembered(Seen.userLimit, Seen.podLimit));
     }
-    return users;
-  }
-
-  static podsOf(cluster: u32): Pods {
-    while (u32(Seen.pods.length) <= cluster) Seen.pods.push(null);
-    let pods = Seen.pods[cluster];
-    if (!pods) {
-      pods = new Pods(Seen.podLimit);
-      Seen.pods[cluster] = pods;
-    }
-    return pods;
+    return Seen.clusters[cluster];
   }
 
   static tellSizes(): void {
     let users: u32 = 0;
     let pods: u32 = 0;
-    for (let i = 0; i < Seen.users.length; i++) {
-      const table = Seen.users[i];
-      if (table) users += table.table.count;
-    }
-    for (let i = 0; i < Seen.pods.length; i++) {
-      const table = Seen.pods[i];
-      if (table) pods += table.table.count;
+    for (let i = 0; i < Seen.clusters.length; i++) {
+      users += Seen.clusters[i].users.table.count;
+      pods += Seen.clusters[i].pods.table.count;
     }
     counters.set(Counter.UsersKnown, users);
     counters.set(Counter.PodsKnown, pods);
