@@ -4,8 +4,8 @@
 //
 // Brings everything that npm does not: node scripts/bootstrap.mjs [--arch <arch>] [--only <step>] [--force]
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { bootstrapCross } from './lib/cross.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { bootstrapLlhttp } from './lib/llhttp.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
@@ -81,14 +81,7 @@ function readArguments(args) {
     force: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   });
-  /** @type {{ arch?: string, only?: string[], force?: boolean, help?: boolean }} */
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options }));
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n${usage}`);
-  }
-  const { arch, only, force = false, help } = values;
+  const { arch, only, force, help } = parseCommandLine({ args, options }, usage).values;
   const unknown = only?.find((name) => steps.every((step) => step.name !== name));
   if (unknown !== undefined) {
     throw new UserError(`there is no step ${JSON.stringify(unknown)}\n${usage}`);

@@ -4,7 +4,6 @@
 // `npm run budget`: counts the plugin's instructions and holds them against bench/budgets.json.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
 import {
   compareCounts,
   compareTools,
@@ -19,6 +18,7 @@ import { HostFailure, buildBenchHost } from '../bench/lib/host.mjs';
 import { Counter, cases } from '../bench/lib/instructions.mjs';
 import { textTable } from '../bench/lib/report.mjs';
 import { build, symbolsFile } from './build.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -120,11 +120,7 @@ function check(budgets, counted, toolNotes) {
 /** @param {string[]} args */
 function readArguments(args) {
   const flag = { type: /** @type {const} */ ('boolean'), default: false };
-  try {
-    return parseArgs({ args, options: { update: flag, help: flag } }).values;
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n${help}`);
-  }
+  return parseCommandLine({ args, options: { update: flag, help: flag } }, help).values;
 }
 
 await runAsMain(import.meta.url, 'budget', async (args) => {

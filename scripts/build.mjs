@@ -16,9 +16,9 @@ import {
 import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildInfoHeader } from './lib/build-info.mjs';
 import { componentsOf } from './lib/components.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -356,14 +356,8 @@ export async function build(names = ['release'], arch = process.arch) {
 
 /** @param {string[]} args */
 async function main(args) {
-  /** @type {{ values: { arch?: string }, positionals: string[] }} */
-  let read;
-  try {
-    read = parseArgs({ args, options: { arch: { type: 'string' } }, allowPositionals: true });
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}`);
-  }
-  const { values, positionals } = read;
+  const options = /** @type {const} */ ({ arch: { type: 'string' } });
+  const { values, positionals } = parseCommandLine({ args, options, allowPositionals: true });
   const made = await build(positionals.length > 0 ? positionals : undefined, values.arch);
   for (const file of made) if (existsSync(file)) log(`ready: ${file.slice(repositoryRoot.length + 1)}`);
 }

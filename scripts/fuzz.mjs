@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync 
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { buildCProgram } from './lib/c-program.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog } from './lib/log.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
@@ -272,11 +272,8 @@ function readArguments(argv) {
   const texts = ['iterations', 'seconds', 'seed', 'from', 'jobs', 'plugin', 'config'];
   const options = Object.fromEntries(texts.map((name) => [name, { type: /** @type {const} */ ('string') }]));
   const flag = { type: /** @type {const} */ ('boolean') };
-  try {
-    return parseArgs({ args: argv, options: { ...options, help: flag, 'traps-expected': flag } }).values;
-  } catch (error) {
-    throw new UserError(`${/** @type {Error} */ (error).message}\n${help}`);
-  }
+  const all = { ...options, help: flag, 'traps-expected': flag };
+  return parseCommandLine({ args: argv, options: all }, help).values;
 }
 
 async function main() {

@@ -4,8 +4,8 @@
 // Says what is in a plugin: `npm run info -- path.so [--json]`. It reads the file and runs nothing of it.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { readBuildInfo } from './lib/build-info.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { runAsMain } from './lib/main.mjs';
 import { buildPaths } from './lib/paths.mjs';
@@ -45,14 +45,8 @@ function describeInfo({ name, version, api, platform, compiler, wasm, options, c
 
 /** @param {string[]} args */
 async function main(args) {
-  /** @type {{ values: { json?: boolean }, positionals: string[] }} */
-  let read;
-  try {
-    read = parseArgs({ args, options: { json: { type: 'boolean' } }, allowPositionals: true });
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}`);
-  }
-  const { values, positionals } = read;
+  const options = /** @type {const} */ ({ json: { type: 'boolean' } });
+  const { values, positionals } = parseCommandLine({ args, options, allowPositionals: true });
   const files = positionals.length > 0 ? positionals : [join(buildPaths().build, 'libk8saudit-ts.so')];
   for (const file of files) {
     const info = readPlugin(file);

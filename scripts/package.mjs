@@ -14,10 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
 import { readBuildInfo } from './lib/build-info.mjs';
 import { componentsOf, licenceTexts } from './lib/components.mjs';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -206,13 +206,7 @@ async function main(args) {
     arch: { type: 'string', multiple: true },
     help: { type: 'boolean', short: 'h' },
   });
-  /** @type {{ out?: string, arch?: string[], help?: boolean }} */
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options }));
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n${usage}`);
-  }
+  const { values } = parseCommandLine({ args, options }, usage);
   if (values.help) console.log(usage);
   else
     await makePackage({

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './lib/command-line.mjs';
 import { UserError } from './lib/errors.mjs';
 import { createLog } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
@@ -186,32 +186,23 @@ async function publish(type, { name, version }, options) {
 function readArguments(args) {
   const flag = /** @type {const} */ ({ type: 'boolean', default: false });
   const text = /** @type {const} */ ({ type: 'string' });
-  /** @type {{ values: Record<string, string | boolean | undefined>, positionals: string[] }} */
-  let read;
-  try {
-    read = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        dist: text,
-        keyless: flag,
-        key: text,
-        'no-transparency-log': flag,
-        index: text,
-        'public-key': text,
-        'plain-http': flag,
-        help: { ...flag, short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UserError(`${error instanceof Error ? error.message : error}\n${usage}`);
-  }
-  const { values, positionals } = read;
+  const options = {
+    dist: text,
+    keyless: flag,
+    key: text,
+    'no-transparency-log': flag,
+    index: text,
+    'public-key': text,
+    'plain-http': flag,
+    help: { ...flag, short: 'h' },
+  };
+  const { values, positionals } = parseCommandLine({ args, options, allowPositionals: true }, usage);
   if (values['help']) return undefined;
   const place = positionals.length === 1 ? parsePlace(positionals[0] ?? '') : undefined;
   if (place === undefined) throw new UserError(`one REGISTRY/REPO is needed, in lower case\n${usage}`);
   if (values['keyless'] && values['key']) throw new UserError('--keyless and --key exclude each other');
-  const path = (/** @type {string} */ name) => (values[name] ? resolve(String(values[name])) : undefined);
+  const path = (/** @type {'dist' | 'key' | 'index' | 'public-key'} */ name) =>
+    values[name] ? resolve(values[name]) : undefined;
   const key = path('key');
   const isLogged = !values['no-transparency-log'];
   return {

@@ -3,7 +3,7 @@
 // Documents that are written by a script, and checked by CI.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseCommandLine } from './command-line.mjs';
 import { UserError } from './errors.mjs';
 import { repositoryRoot } from './paths.mjs';
 
@@ -51,10 +51,6 @@ export function keepDocument(tool, name, wanted, { check, how }) {
  * @throws {UserError} with the usage
  */
 export function readOptions(args, options, usage) {
-  try {
-    const own = /** @type {const} */ ({ check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
-    return parseArgs({ args, options: { ...own, ...options } }).values;
-  } catch (error) {
-    throw new UserError(`${/** @type {Error} */ (error).message}\n${usage}`);
-  }
+  const own = /** @type {const} */ ({ check: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } });
+  return parseCommandLine({ args, options: { ...own, ...options } }, usage).values;
 }
