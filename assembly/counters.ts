@@ -48,6 +48,16 @@ export const enum Counter {
   UsersForgotten = 40,
   PodsKnown = 41,
   PodsForgotten = 42,
+  CloudCalls = 43,
+  CloudCallsThrottled = 44,
+  CloudCallsFailed = 45,
+  EventsLate = 46,
+  ObjectsRead = 47,
+  ObjectsSetAside = 48,
+  MessagesDeleted = 49,
+  Leading = 50,
+  CredentialsRenewed = 51,
+  CredentialsExpiry = 52,
 }
 
 /** A metric's name, and what it tells. */
@@ -111,6 +121,16 @@ export const METRICS: Metric[] = [
   new Metric('users_forgotten', 'users forgotten because others came (knownUsers)'),
   new Metric('pods_known', 'pods that are remembered', true),
   new Metric('pods_forgotten', 'pods forgotten because others came (knownPods)'),
+  new Metric('cloud_calls', "requests to a cloud's services"),
+  new Metric('cloud_calls_throttled', "requests to a cloud's services that were told to come later"),
+  new Metric('cloud_calls_failed', "requests to a cloud's services that failed otherwise"),
+  new Metric('events_late', 'events of CloudWatch Logs that came later than others of their time'),
+  new Metric('objects_read', 'objects of S3 that were read to their end'),
+  new Metric('objects_set_aside', 'objects of S3, or messages, that could not be read and were passed over'),
+  new Metric('messages_deleted', 'messages of SQS that were deleted because Falco has their events'),
+  new Metric('leading', '1 while this replica is the one that reads', true),
+  new Metric('credentials_renewed', 'times that credentials for a cloud were got'),
+  new Metric('credentials_expire_in', 'seconds until the credentials for a cloud end', true),
 ];
 
 class Counters {

@@ -17,6 +17,11 @@ export declare function realtime(): i64;
 export declare function monotonic(): i64;
 /** Lets the event loop run until a request is complete, at most `milliseconds`; 0 only does what is due. */
 export declare function wait(milliseconds: i32): void;
+/**
+ * Copies the value of an environment variable to `out`; its whole length, which may be above `capacity`, or -1 when
+ * it is not set.
+ */
+export declare function environmentText(name: usize, nameLength: i32, out: usize, capacity: i32): i32;
 /** Writes the system's text for an errno to `out`; gives its length, at most `capacity`. */
 export declare function errorText(errno: i32, out: usize, capacity: i32): i32;
 
@@ -289,4 +294,109 @@ export class HttpStatus {
   left: u32;
   /** Requests whose head had no room: answered 429. */
   headsWithoutRoom: u32;
+}
+
+// --- HTTP client ---
+//
+// A request is begun with webSend, looked at with webStatus, read with webRead and let go with webClose. Nothing here
+// waits: `wait` ends when a request has news, which are whatever webStatus was not asked for yet. What has come of a
+// body is kept until it is read; when `window` bytes are kept the server is made to wait. Redirects are not
+// followed: an answer is whatever the server says. Connections are kept for the next request to the same server.
+// Proxies are those of the environment (HTTPS_PROXY, NO_PROXY …) as curl reads it. After a trap all requests are gone.
+
+/** Begins what the WebRequest at `request` describes, whose texts are copied; a handle, or -errno and problemText. */
+export declare function webSend(request: usize): i32;
+/** Describes a request as a WebStatus at `out`. */
+export declare function webStatus(request: i32, out: usize): void;
+/** Takes up to `capacity` bytes of what has come of the body; the count. */
+export declare function webRead(request: i32, out: usize, capacity: i32): i32;
+/**
+ * Copies the value of the answer's last header with this name (in any case) to `out`; its whole length, which may be
+ * above `capacity`, or -1 when it is absent or no head has come.
+ */
+export declare function webHeader(request: i32, name: usize, nameLength: i32, out: usize, capacity: i32): i32;
+/** Why a request has failed, in words; its length, at most `capacity`. */
+export declare function webProblem(request: i32, out: usize, capacity: i32): i32;
+/** Lets go of the request; one that goes on ends here. */
+export declare function webClose(request: i32): void;
+
+/** Times are in milliseconds. */
+export class WebRequest {
+  /** WebMethod. */
+  method: u32;
+  /** http:// or https://, encoded as it is to be sent; without a user. */
+  url: usize;
+  urlLength: u32;
+  /** Lines `name: value\n`; with a signature the names in lower case. */
+  headers: usize;
+  headersLength: u32;
+  body: usize;
+  bodyLength: u32;
+  /** Path of a file with the certificates (PEM) that the server's must lead to; for http:// nothing. */
+  authorities: usize;
+  authoritiesLength: u32;
+  /** AWS Signature Version 4 over the whole request, as `aws:amz:REGION:SERVICE`; length 0: none. */
+  signing: usize;
+  signingLength: u32;
+  /** The access key's id and its secret. */
+  keyId: usize;
+  keyIdLength: u32;
+  secret: usize;
+  secretLength: u32;
+  /** Bytes of the body to keep; what comes at once may be 16 KiB more. */
+  window: u32;
+  /** Until the connection, with TLS, stands. */
+  connectTime: u32;
+  /** Until the request is complete; 0: any. */
+  totalTime: u32;
+  /** Without a byte; does not count while the server is made to wait. Rounded up to seconds. */
+  idleTime: u32;
+  /** 1: never by a proxy. */
+  isDirect: u32;
+}
+
+export const enum WebMethod {
+  Get = 0,
+  Put = 1,
+  Post = 2,
+  Patch = 3,
+  Delete = 4,
+}
+
+/** What webStatus writes. */
+export class WebStatus {
+  /** WebPhase. */
+  phase: u32;
+  /** Of HTTP; 0 before the answer's head is there. */
+  status: u32;
+  /** WebFailure. */
+  failure: u32;
+  /** Bytes of the body that may be read. */
+  available: u32;
+}
+
+export const enum WebPhase {
+  /** Nothing of the body has come. */
+  Waiting = 0,
+  /** The head, and some of the body, has come. */
+  Body = 1,
+  /** All has come. */
+  Complete = 2,
+  /** It has failed; what came of the body before that may be read. */
+  Failed = 3,
+}
+
+export const enum WebFailure {
+  None = 0,
+  /** The server's, or the proxy's, name is not known. */
+  Name = 1,
+  /** Nobody answers there. */
+  Connect = 2,
+  /** The server's certificate, or the handshake. */
+  Tls = 3,
+  /** A time ran out. */
+  Time = 4,
+  /** The connection ended before the answer did. */
+  Cut = 5,
+  Other = 6,
 }

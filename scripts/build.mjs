@@ -24,6 +24,7 @@ import { createLog, startTimer } from './lib/log.mjs';
 import { runAsMain } from './lib/main.mjs';
 import { buildPaths, repositoryRoot } from './lib/paths.mjs';
 import { runOrFail } from './lib/run.mjs';
+import { sourcePackages } from './lib/source-packages.mjs';
 import { isFresh, readStamp, recipeHash, writeStamp } from './lib/stamp.mjs';
 import { toolchainVersions } from './lib/system.mjs';
 import { crossSysroot, depsFolder, targetOf } from './lib/target.mjs';
@@ -209,11 +210,12 @@ function isPluginSource(name) {
  */
 function librariesOf(target) {
   const cross = target.isNative ? [] : [`cross${target.suffix}.json`];
-  const stamps = ['sysroot.json', `libevent${target.suffix}.json`, 'llhttp.json', ...cross].map((file) => {
+  const sources = sourcePackages.map(({ name }) => `${name}${target.suffix}.json`);
+  const stamps = ['sysroot.json', ...sources, 'llhttp.json', ...cross].map((file) => {
     const { recipe, versions } = readStamp(join(paths.stamps, file)) ?? {};
     return { recipe, versions };
   });
-  // OpenSSL and zlib are the machine's: their patches are linked in when they come.
+  // OpenSSL, c-ares and zlib are the machine's: their patches are linked in when they come.
   return [stamps, toolchainVersions(target)];
 }
 

@@ -200,6 +200,90 @@ export const KNOWN_USERS = integer(
   'Users of each cluster that are remembered (ka.user.first_seen, ka.user.denied_recently); 0: none',
 );
 
+export const PROFILE = text('profile', '', 'AWS: profile of the shared config and credentials files');
+export const REGION = text('region', '', 'AWS: region of the services; default: that of the environment');
+export const AWS_ENDPOINTS = new Option(
+  'awsEndpoints',
+  Type.Map,
+  '{}',
+  'AWS: URLs in place of the public ones, as for VPC end points; by service: logs, s3, sqs, sts',
+);
+export const POLLING_INTERVAL = integer(
+  'pollingInterval',
+  5,
+  1,
+  3600,
+  'Seconds between two looks for new events, in CloudWatch Logs and in S3, when there is little to read',
+);
+export const SHIFT = integer(
+  'shift',
+  1,
+  0,
+  1209600,
+  'CloudWatch Logs: seconds before the first start from which events are read',
+);
+export const LATE_WINDOW = integer(
+  'lateWindow',
+  300,
+  0,
+  7200,
+  'CloudWatch Logs: seconds for which events may come late; they are looked for again, and delivered once',
+);
+export const FILTER_PATTERN = text(
+  'filterPattern',
+  '',
+  'CloudWatch Logs: filter pattern that the service applies before it sends events',
+);
+export const VISIBILITY_TIMEOUT = integer(
+  'visibilityTimeout',
+  60,
+  10,
+  43200,
+  'SQS: seconds for which a message is ours; extended while its objects are read',
+);
+export const CA_FILE = text(
+  'caFile',
+  '',
+  'File with the certificates (PEM) that those of cloud services must lead to; default: those of the system',
+);
+export const STATE_CONFIG_MAP = text(
+  'stateConfigMap',
+  '',
+  'Name of a ConfigMap of the cluster to keep progress in, for pods without a volume (instead of stateDir)',
+);
+export const LEASE_NAME = text(
+  'leaseName',
+  '',
+  'Name of a Lease of the cluster: of the replicas that have it in their configuration, one reads; empty: all read',
+);
+export const LEASE_DURATION = integer(
+  'leaseDuration',
+  10,
+  4,
+  300,
+  'Seconds after which another replica takes over from one that is silent',
+);
+export const KUBERNETES_URL = text(
+  'kubernetesUrl',
+  '',
+  "API server for Lease and ConfigMap; default: the pod's own cluster",
+);
+export const KUBERNETES_NAMESPACE = text(
+  'kubernetesNamespace',
+  '',
+  "Namespace of Lease and ConfigMap; default: the pod's own",
+);
+export const KUBERNETES_TOKEN_FILE = text(
+  'kubernetesTokenFile',
+  '',
+  "File with the bearer token for the API server; default: the pod's service account",
+);
+export const KUBERNETES_CA_FILE = text(
+  'kubernetesCaFile',
+  '',
+  "File with the certificates that the API server's must lead to; default: those of the pod's service account",
+);
+
 export const options: Option[] = [
   MAX_EVENT_SIZE,
   WEBHOOK_MAX_BATCH_SIZE,
@@ -221,12 +305,24 @@ export const options: Option[] = [
   STATE_DIR,
   KNOWN_PODS,
   KNOWN_USERS,
+  PROFILE,
+  REGION,
+  AWS_ENDPOINTS,
+  POLLING_INTERVAL,
+  SHIFT,
+  LATE_WINDOW,
+  FILTER_PATTERN,
+  VISIBILITY_TIMEOUT,
+  CA_FILE,
+  STATE_CONFIG_MAP,
+  LEASE_NAME,
+  LEASE_DURATION,
+  KUBERNETES_URL,
+  KUBERNETES_NAMESPACE,
+  KUBERNETES_TOKEN_FILE,
+  KUBERNETES_CA_FILE,
   ignored('useAsync', Type.Boolean, 'Of the official plugins: extraction is always direct here'),
-  ignored('profile', Type.Text, 'Of k8saudit-eks'),
-  ignored('region', Type.Text, 'Of k8saudit-eks'),
   ignored('bufferSize', Type.Integer, 'Of k8saudit-eks'),
-  ignored('shift', Type.Integer, 'Of k8saudit-eks'),
-  ignored('pollingInterval', Type.Integer, 'Of k8saudit-eks'),
   ignored('projectId', Type.Text, 'Of k8saudit-gke'),
   ignored('credentialsFile', Type.Text, 'Of k8saudit-gke'),
   ignored('numGoroutines', Type.Integer, 'Of k8saudit-gke'),

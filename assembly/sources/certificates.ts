@@ -5,6 +5,7 @@ import { KEEP_TLS, TlsOptions } from '../host';
 import { Config } from '../config/config';
 import { CLIENT_CA, SSL_CERTIFICATE, SSL_KEY } from '../config/schema';
 import { Counter, counters } from '../counters';
+import { hostProblem } from '../host_text';
 import { Severity, countText, log } from '../log';
 import { shownPath } from './input';
 import { WholeFile } from './whole_file';
@@ -13,18 +14,7 @@ const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400 * SECOND;
 /** Days before its end from which on a certificate is warned of, once a day. */
 const WARN_DAYS: i64 = 7;
-/** Bytes of the TLS library's reason that a message repeats. */
-const PROBLEM_SIZE: i32 = 512;
 const NEVER: i64 = i64.MAX_VALUE;
-
-/** Why the host refused TLS files or an address, or an empty string. */
-export function hostProblem(): string {
-  const space = heap.alloc(PROBLEM_SIZE);
-  const length = host.problemText(space, PROBLEM_SIZE);
-  const text = String.UTF8.decodeUnsafe(space, length);
-  heap.free(space);
-  return text;
-}
 
 export class Certificates {
   /** What was loaded last, until `close`; KEEP_TLS before that. */

@@ -7,29 +7,23 @@ import { quoted } from '../fields/catalogue';
 import { Severity, log } from '../log';
 import { Checkpoint } from '../state/checkpoint';
 import { hashOfText, hexOf } from '../state/hash';
+import { CLOUD_FORMS, isCloud, openCloud } from './open_cloud';
 import { Listing } from './directory';
 import { Endpoint } from './endpoint';
 import { FileEntry, Files } from './files';
 import { Follow } from './follow';
 import { isWild } from './glob';
 import { encodePath, errnoText, shownPath, statPath } from './input';
+import { Opened } from './opened';
 import { MAX_BLOB } from './places';
-import { Source } from './source';
 import { Survey } from './survey';
 import { Url } from './url';
 import { Webhook } from './webhook';
 
 const FORMS =
-  'a file or directory path, file:///path to follow a growing file, or for the webhook http://host:port/path, ' +
-  'https://host:port/path or unix:///path/to.sock';
-
-/** A source, or why there is none. */
-export class Opened {
-  source: Source | null = null;
-  /** The kind of the source, for ka.provider. */
-  provider: string = 'file';
-  problem: string = '';
-}
+  'a file or directory path, file:///path to follow a growing file, for the webhook http://host:port/path, ' +
+  'https://host:port/path or unix:///path/to.sock, or for a cloud ' +
+  CLOUD_FORMS;
 
 export function openSource(params: string, config: Config): Opened {
   const opened = new Opened();
@@ -50,6 +44,8 @@ function openUrl(scheme: string, rest: string, config: Config, opened: Opened): 
     openWebhook(new Endpoint(scheme, rest), config, opened);
   } else if (scheme == 'file') {
     openFollow(new Url(rest, true), config, opened);
+  } else if (isCloud(scheme)) {
+    openCloud(scheme, rest, config, opened);
   } else {
     opened.problem = 'open_params: scheme "' + scheme + '" is not supported; it must be ' + FORMS;
   }

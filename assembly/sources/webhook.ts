@@ -20,12 +20,12 @@ import {
   WEBHOOK_REQUEST_TIMEOUT,
 } from '../config/schema';
 import { Counter, counters } from '../counters';
+import { hostProblem } from '../host_text';
 import { Name } from '../json/name';
 import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
 import { WHOLE_PAYLOAD, survivor } from '../survivor';
 import { Access } from './access';
 import { Body } from './body';
-import { hostProblem } from './certificates';
 import { Endpoint } from './endpoint';
 import { containsIgnoringCase, equalsIgnoringCase, headerValue, trimmed } from './header';
 import { HttpReport } from './http_report';

@@ -88,21 +88,33 @@ static void run_turn(struct w2c_host *host, int64_t microseconds) {
         event_del(host->timer);
 }
 
-// Writing to a connection whose client is gone raises SIGPIPE, which would end Falco: OpenSSL writes without
-// MSG_NOSIGNAL. The signal is held back in this thread and taken out of the queue; the host's handling of it
-// is left alone.
-void host_run_loop(struct w2c_host *host, int64_t microseconds) {
-    sigset_t pipe, before, pending;
+struct pipe_guard host_hold_pipe(void) {
+    struct pipe_guard guard;
+    sigset_t pipe, pending;
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    run_turn(host, microseconds);
-    if (!sigismember(&pending, SIGPIPE)) {
+    guard.was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe, &guard.before);
+    return guard;
+}
+
+// The signal is taken out of the queue, unless it stood there before.
+void host_release_pipe(const struct pipe_guard *guard) {
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    if (!guard->was_pending) {
         const struct timespec none = {0, 0};
         sigtimedwait(&pipe, NULL, &none);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
+}
+
+void host_run_loop(struct w2c_host *host, int64_t microseconds) {
+    const struct pipe_guard guard = host_hold_pipe();
+    run_turn(host, microseconds);
+    host_release_pipe(&guard);
 }
 
 static void close_handle(struct handle *handle) {
@@ -126,6 +138,9 @@ static void close_handle(struct handle *handle) {
     case HANDLE_WATCH:
         watch_free(handle->object);
         break;
+    case HANDLE_WEB_REQUEST:
+        web_request_free(handle->object);
+        break;
     case HANDLE_FREE:
         break;
     }
@@ -135,6 +150,8 @@ static void close_handle(struct handle *handle) {
 void host_free(struct w2c_host *host) {
     for (int number = 0; number < HOST_MAX_HANDLES; number++)
         close_handle(&host->handles[number]);
+    web_free(host->web);
+    host->web = NULL;
     free_loop(host);
 }
 

@@ -4,13 +4,14 @@
 #ifndef K8SAUDIT_HOST_H
 #define K8SAUDIT_HOST_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "wasm-rt.h"
 
-// Open files, directories, gzip streams, state files, watches, TLS contexts and servers at once.
+// Open files, directories, gzip streams, state files, watches, TLS contexts, servers and requests at once.
 #define HOST_MAX_HANDLES 128
 
 enum handle_kind {
@@ -21,7 +22,8 @@ enum handle_kind {
     HANDLE_TLS,
     HANDLE_HTTP_SERVER,
     HANDLE_STATE,
-    HANDLE_WATCH
+    HANDLE_WATCH,
+    HANDLE_WEB_REQUEST
 };
 
 struct handle {
@@ -34,6 +36,7 @@ struct handle {
 
 struct event;
 struct event_base;
+struct web;
 
 // A plugin state's share of the world. Zeroed, then host_init.
 struct w2c_host {
@@ -46,10 +49,13 @@ struct w2c_host {
     struct event_base *loop;
     // Made with it: ends a turn of the loop that waits.
     struct event *timer;
-    // What was not offered to the WASM yet, and watches with changes that were not taken: what wait is for.
+    // The HTTP client, made when first needed.
+    struct web *web;
+    // What was not offered to the WASM yet, watches with changes that were not taken, and requests with news:
+    // what wait is for.
     unsigned waiting;
     uint32_t last_request;
-    // Why the last tlsOpen or httpListen failed.
+    // Why the last tlsOpen, httpListen or webSend failed.
     char problem[512];
     struct handle handles[HOST_MAX_HANDLES];
 };
@@ -83,12 +89,25 @@ struct event_base *host_loop(struct w2c_host *host);
 // it.
 void host_run_loop(struct w2c_host *host, int64_t microseconds);
 
-// In http_server.c, tls.c, inflate.c and watch.c.
+// Holds SIGPIPE back in this thread: writing to a connection whose other side is gone raises it, which would
+// end Falco, and OpenSSL writes without MSG_NOSIGNAL. The host's handling of it is left alone. To be released
+// in the same thread.
+struct pipe_guard {
+    sigset_t before;
+    bool was_pending;
+};
+struct pipe_guard host_hold_pipe(void);
+void host_release_pipe(const struct pipe_guard *guard);
+
+// In http_server.c, tls.c, inflate.c, watch.c and web.c.
 void http_server_free(void *server);
 void http_server_after_trap(struct w2c_host *host, void *server);
 void tls_free(void *tls);
 void inflate_free(void *stream);
 void watch_free(void *watch);
+void web_request_free(void *request);
+// When its requests are gone.
+void web_free(struct web *web);
 
 // Keeps a sentence for problemText.
 void host_problem(struct w2c_host *host, const char *format, ...) __attribute__((format(printf, 2, 3)));

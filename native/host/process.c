@@ -55,6 +55,14 @@ u32 w2c_host_errorText(struct w2c_host *host, u32 number, u32 out, u32 capacity)
     return (u32)length;
 }
 
+u32 w2c_host_environmentText(struct w2c_host *host, u32 name, u32 name_length, u32 out, u32 capacity) {
+    char variable[128];
+    const char *value = NULL;
+    if (host_text(host, name, name_length, variable, sizeof(variable)))
+        value = getenv(variable);
+    return value != NULL ? host_copy_text(host, value, strlen(value), out, capacity) : (u32)-1;
+}
+
 u32 w2c_host_problemText(struct w2c_host *host, u32 out, u32 capacity) {
     size_t length = strnlen(host->problem, capacity);
     return host_copy_text(host, host->problem, length, out, capacity);

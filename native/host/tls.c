@@ -44,7 +44,7 @@ void tls_free(void *object) {
 
 // Nothing of OpenSSL's may run when the host's process ends or the plugin is unloaded, and no file of the
 // machine changes what we promise.
-static bool start_openssl(void) {
+bool tls_start(void) {
     const uint64_t options = OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG;
     return OPENSSL_init_crypto(options, NULL) == 1 &&
            OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
@@ -237,7 +237,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 static SSL_CTX *make_context(void) {
     static const unsigned char session_context[] = "k8saudit-ts";
-    SSL_CTX *context = start_openssl() ? SSL_CTX_new(TLS_server_method()) : NULL;
+    SSL_CTX *context = tls_start() ? SSL_CTX_new(TLS_server_method()) : NULL;
     if (context == NULL)
         return NULL;
     if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||

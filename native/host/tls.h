@@ -10,6 +10,10 @@
 
 struct w2c_host;
 
+// Makes OpenSSL ready: nothing of it runs when the host's process ends, and no file of the machine changes
+// it.
+bool tls_start(void);
+
 // The context of a TLS handle, with a reference for the caller; NULL for handle 0. Traps for any other
 // number.
 SSL_CTX *tls_context(struct w2c_host *host, uint32_t handle);

@@ -24,6 +24,7 @@ import { crossSysroot, depsFolder, libsinspFolder, targetOf } from './target.mjs
 
 /** Debian's packages that every plugin is made with, in so far as the machine has them. */
 const debianPackages = /** @type {const} */ ([
+  { name: 'c-ares', binary: 'libc-ares-dev', licence: 'MIT', part: 'static library', foreign: true },
   { name: 'openssl', binary: 'libssl-dev', licence: 'Apache-2.0', part: 'static library', foreign: true },
   { name: 'zlib', binary: 'zlib1g-dev', licence: 'Zlib', part: 'static library', foreign: true },
   { name: 'simde', binary: 'libsimde-dev', licence: 'MIT', part: 'headers', foreign: false },

@@ -8,13 +8,13 @@ import { isFresh, makeWorkFolder, readStamp, recipeHash, replaceFolder, writeSta
 import { crossSysroot } from './target.mjs';
 
 /** Debian's packages whose static archives and headers the plugin is linked of. */
-const packages = ['libssl-dev', 'zlib1g-dev'];
+const packages = ['libssl-dev', 'libc-ares-dev', 'zlib1g-dev'];
 
 /** Raise it when the code below makes something else out of the same packages. */
 const revision = 1;
 
 /**
- * Bring Debian's static OpenSSL and zlib for another processor into `build/cross/<arch>/sysroot`: the release's own,
+ * Bring Debian's static OpenSSL, c-ares and zlib for another processor into `build/cross/<arch>/sysroot`: the release's own,
  * with its security patches. The machine's packages are neither seen nor touched.
  *
  * @param {import('./target.mjs').Target} target
@@ -28,7 +28,7 @@ export async function bootstrapCross(target, paths, { log, force }) {
   const recipe = recipeHash({ revision, packages, debian: target.names.debian });
   const folder = crossSysroot(target, paths);
   const libraries = join(folder, 'usr', 'lib', target.names.multiarch);
-  const products = ['libssl.a', 'libcrypto.a', 'libz.a'].map((file) => join(libraries, file));
+  const products = ['libssl.a', 'libcrypto.a', 'libcares.a', 'libz.a'].map((file) => join(libraries, file));
   const done = readStamp(stampFile);
   if (!force && done !== undefined && isFresh(done, recipe, products)) {
     log(`up to date (${Object.values(done.versions).join(', ')})`);
@@ -54,5 +54,5 @@ export async function bootstrapCross(target, paths, { log, force }) {
   writeStamp(stampFile, { recipe, versions, files: [] });
   rmSync(aptFolder, { recursive: true, force: true });
   rmSync(work, { recursive: true, force: true });
-  log(`OpenSSL and zlib for ${target.arch} are in ${relative(process.cwd(), folder) || '.'}`);
+  log(`OpenSSL, c-ares and zlib for ${target.arch} are in ${relative(process.cwd(), folder) || '.'}`);
 }

@@ -18,7 +18,7 @@ import {
   writeStamp,
 } from './stamp.mjs';
 import { toolchainVersions } from './system.mjs';
-import { depsFolder, targetOf } from './target.mjs';
+import { crossSysroot, depsFolder, targetOf } from './target.mjs';
 
 /** @typedef {import('./source-packages.mjs').SourcePackage} SourcePackage */
 /** @typedef {import('./target.mjs').Target} Target */
@@ -74,12 +74,13 @@ export async function bootstrapSource(source, paths, { log, force, target = targ
   const { version, folder } = await fetchSource(name, work, paths, { log, logFile });
   log(`building ${name} ${version}${target.isNative ? '' : ` for ${target.arch}`}`);
   const stage = join(work, 'stage');
-  await build(source, { folder, stage, prefix, logFile, target });
+  const sysroot = crossSysroot(target, paths);
+  await build(source, { folder, stage, prefix, logFile, target, sysroot });
   const staged = join(stage, prefix);
   mkdirSync(join(staged, 'licenses'));
   copyFileSync(join(folder, 'debian', 'copyright'), join(staged, 'licenses', name));
   const files = keptFiles(source, staged);
-  await tryToLink(source, staged, { log, logFile, compiler: target.compiler });
+  await tryToLink(source, staged, { log, logFile, target, sysroot });
 
   // Until the last file is in place, a stamp that no recipe matches remembers what to take out.
   const previous = done?.files ?? [];
@@ -101,7 +102,15 @@ export function sourceRecipe(
   toolchain,
   target = targetOf(),
 ) {
-  const steps = commands({ prefix: '<prefix>', stage: '<stage>', jobs: 1, cflags, host: hostOf(target) });
+  const search = searchOptions(target, '<sysroot>');
+  const steps = commands({
+    prefix: '<prefix>',
+    stage: '<stage>',
+    jobs: 1,
+    cflags,
+    host: hostOf(target),
+    search,
+  });
   return recipeHash({ revision, name, files, steps, archives, headers, links, toolchain });
 }
 
@@ -136,10 +145,35 @@ function hostOf({ isNative, names }) {
 }
 
 /**
- * @param {SourcePackage} source
- * @param {{ folder: string, stage: string, prefix: string, logFile: string, target: Target }} places
+ * Where the static archives for another processor are.
+ *
+ * @param {Target} target
+ * @param {string} sysroot
  */
-async function build({ files = {}, commands }, { folder, stage, prefix, logFile, target }) {
+function librariesIn({ names }, sysroot) {
+  return join(sysroot, 'usr', 'lib', names.multiarch);
+}
+
+/**
+ * @param {Target} target
+ * @param {string} sysroot
+ */
+function searchOptions(target, sysroot) {
+  if (target.isNative) {
+    return [];
+  }
+  const includes = [join(sysroot, 'usr', 'include'), join(sysroot, 'usr', 'include', target.names.multiarch)];
+  return [
+    `CPPFLAGS=${includes.map((folder) => `-isystem ${folder}`).join(' ')}`,
+    `LDFLAGS=-L${librariesIn(target, sysroot)}`,
+  ];
+}
+
+/**
+ * @param {SourcePackage} source
+ * @param {{ folder: string, stage: string, prefix: string, logFile: string, target: Target, sysroot: string }} places
+ */
+async function build({ files = {}, commands }, { folder, stage, prefix, logFile, target, sysroot }) {
   for (const [file, text] of Object.entries(files)) {
     writeFileSync(join(folder, file), text);
   }
@@ -147,7 +181,9 @@ async function build({ files = {}, commands }, { folder, stage, prefix, logFile,
   const clean = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', LC_ALL: 'C' };
   // Without the map, the name of the work folder would get into the archives, and differ each time.
   const flags = `${cflags} -ffile-prefix-map=${folder}=.`;
-  const context = { prefix, stage, jobs: availableParallelism(), cflags: flags, host: hostOf(target) };
+  const jobs = availableParallelism();
+  const search = searchOptions(target, sysroot);
+  const context = { prefix, stage, jobs, cflags: flags, host: hostOf(target), search };
   for (const { what, argv, env = {} } of commands(context)) {
     await runOrFail(argv, { what, cwd: folder, env: { ...clean, ...env }, logFile, timeoutMs: 20 * 60_000 });
   }
@@ -176,13 +212,13 @@ function keptFiles({ name, archives, headers }, staged) {
  *
  * @param {SourcePackage} source
  * @param {string} staged
- * @param {{ log: import('./log.mjs').Log, logFile: string, compiler: string }} options
+ * @param {{ log: import('./log.mjs').Log, logFile: string, target: Target, sysroot: string }} options
  */
-async function tryToLink({ name, archives, links }, staged, { log, logFile, compiler }) {
+async function tryToLink({ name, archives, links }, staged, { log, logFile, target, sysroot }) {
   const library = join(staged, 'lib', 'trial.so');
   const argv = [
     ...[
-      compiler,
+      target.compiler,
       '-shared',
       '-o',
       library,
@@ -192,6 +228,7 @@ async function tryToLink({ name, archives, links }, staged, { log, logFile, comp
       '-Wl,--whole-archive',
     ],
     ...archives.map((file) => join(staged, 'lib', file)),
+    ...(target.isNative ? [] : [`-L${librariesIn(target, sysroot)}`]),
     ...['-Wl,--no-whole-archive', '-Wl,--exclude-libs,ALL', ...links.map((file) => `-l:${file}`)],
   ];
   await runOrFail(argv, { what: `link ${name} into a shared object`, logFile });

@@ -10,6 +10,8 @@
  * @property {number} jobs how many compilers may run at once
  * @property {string} cflags flags for every compilation
  * @property {string[]} host options of configure that name another processor; empty for this machine's own
+ * @property {string[]} search options of configure that say where Debian's static archives and headers for another
+ *   processor are; empty for this machine's own
  */
 
 /**
@@ -115,5 +117,86 @@ const libevent = {
   links: [],
 };
 
+/** What of curl the plugin has no use for: each would be code that strangers' bytes might reach. */
+const curlWithout = [
+  ...[
+    'ftp',
+    'file',
+    'ldap',
+    'ldaps',
+    'rtsp',
+    'dict',
+    'telnet',
+    'tftp',
+    'pop3',
+    'imap',
+    'smb',
+    'smtp',
+    'gopher',
+  ],
+  ...[
+    'mqtt',
+    'manual',
+    'libcurl-option',
+    'ntlm',
+    'tls-srp',
+    'cookies',
+    'doh',
+    'mime',
+    'netrc',
+    'alt-svc',
+    'hsts',
+  ],
+  ...['progress-meter', 'get-easy-options', 'unix-sockets', 'socketpair'],
+].map((feature) => `--disable-${feature}`);
+
+/** Libraries that configure would take if the machine happened to have them. */
+const curlWithoutLibraries = [
+  ...['zlib', 'brotli', 'zstd', 'libpsl', 'libgsasl', 'libidn2', 'nghttp2', 'librtmp', 'libssh2'],
+  // Where the authorities' certificates are is looked for at run time: the plugin runs on many distributions.
+  ...['ca-bundle', 'ca-path'],
+].map((library) => `--without-${library}`);
+
+/** @type {SourcePackage} */
+const curl = {
+  name: 'curl',
+  licence: 'curl',
+  commands: ({ prefix, stage, jobs, cflags, host, search }) => [
+    {
+      what: 'configure curl',
+      argv: [
+        './configure',
+        '--quiet',
+        `--prefix=${prefix}`,
+        `--libdir=${prefix}/lib`,
+        '--disable-shared',
+        '--enable-static',
+        '--with-pic',
+        '--with-openssl',
+        // No file of the machine's changes what OpenSSL does.
+        '--disable-openssl-auto-load-config',
+        // Names are resolved within the event loop: no threads, and nothing that waits when a server does not answer.
+        '--enable-ares',
+        '--disable-dependency-tracking',
+        ...curlWithout,
+        ...curlWithoutLibraries,
+        ...host,
+        ...search,
+        `CFLAGS=${cflags}`,
+        // What pkg-config finds is this machine's, and shared.
+        'PKGCONFIG=no',
+      ],
+    },
+    { what: 'compile curl', argv: ['make', `-j${jobs}`, '-C', 'lib', ...noRegeneration] },
+    ...['lib', 'include'].map((folder) => ({
+      what: `install curl's ${folder}`,
+      argv: ['make', '-C', folder, 'install', `DESTDIR=${stage}`, ...noRegeneration],
+    })),
+  ],
+  archives: ['libcurl.a'],
+  headers: ['curl/curl.h'],
+  links: ['libcares.a', 'libssl.a', 'libcrypto.a'],
+};
+
 /** Every library that comes from source, in the order in which they are built. */
-export const sourcePackages = [libevent];
+export const sourcePackages = [libevent, curl];

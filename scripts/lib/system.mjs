@@ -65,6 +65,8 @@ export const requirements = [
   { name: 'OpenSSL’s headers', package: 'libssl-dev', kind: 'library', files: header('openssl/ssl.h') },
   { name: 'libssl.a', package: 'libssl-dev', kind: 'library', files: archive('libssl.a') },
   { name: 'libcrypto.a', package: 'libssl-dev', kind: 'library', files: archive('libcrypto.a') },
+  { name: 'c-ares’ headers', package: 'libc-ares-dev', kind: 'library', files: header('ares.h') },
+  { name: 'libcares.a', package: 'libc-ares-dev', kind: 'library', files: archive('libcares.a') },
   { name: 'zlib’s headers', package: 'zlib1g-dev', kind: 'library', files: header('zlib.h') },
   { name: 'libz.a', package: 'zlib1g-dev', kind: 'library', files: archive('libz.a') },
   {
@@ -221,7 +223,9 @@ async function install(missing, privilege, { log, logFile }) {
  * @returns {Record<string, string>}
  */
 export function toolchainVersions({ arch, compiler, isNative, names } = targetOf()) {
-  const packages = isNative ? ['libc6-dev', 'libssl-dev', 'zlib1g-dev'] : [`libc6-dev-${names.debian}-cross`];
+  const packages = isNative
+    ? ['libc6-dev', 'libssl-dev', 'libc-ares-dev', 'zlib1g-dev']
+    : [`libc6-dev-${names.debian}-cross`];
   return {
     architecture: arch,
     compiler: ask([compiler, '-dumpfullversion', '-dumpversion']) ?? 'unknown',

@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import type { Host } from './host';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -21,8 +22,11 @@ function optionsOf(configuration: string): string[] {
   );
 }
 
-/** What `source`, a module in assembly/, exports. It may import of assembly/ what asks nothing of the host. */
-export async function compileAssembly(source: string): Promise<Part> {
+/**
+ * What `source`, a module in assembly/, exports. It may import of assembly/ what asks nothing of the host, or, with a
+ * `host`, anything.
+ */
+export async function compileAssembly(source: string, host?: Host): Promise<Part> {
   const entry = 'assembly/of-a-test.ts';
   const options = optionsOf(fs.readFileSync(path.join(ROOT, 'asconfig.json'), 'utf8'));
   let binary: Uint8Array | undefined;
@@ -43,7 +47,9 @@ export async function compileAssembly(source: string): Promise<Part> {
   const abort = (): void => {
     throw new WebAssembly.RuntimeError('abort');
   };
-  const { instance } = await WebAssembly.instantiate(binary as BufferSource, { env: { abort } });
+  const imports = { env: { abort }, ...(host === undefined ? {} : { host: host.imports }) };
+  const { instance } = await WebAssembly.instantiate(binary as BufferSource, imports);
   const { memory, ...call } = instance.exports;
+  if (host !== undefined) host.memory = memory as WebAssembly.Memory;
   return { memory: memory as WebAssembly.Memory, call: call as Part['call'] };
 }

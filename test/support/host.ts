@@ -44,6 +44,44 @@ export interface QueuedRequest {
   sent: boolean;
 }
 
+/** A request that the plugin makes of a service. */
+export interface WebCall {
+  method: string;
+  url: string;
+  /** By name, in lower case. */
+  headers: Record<string, string>;
+  body: string;
+  authorities: string;
+  /** `aws:amz:REGION:SERVICE`, or an empty string: not signed. */
+  signing: string;
+  keyId: string;
+  secret: string;
+  window: number;
+  connectTime: number;
+  totalTime: number;
+  idleTime: number;
+  isDirect: boolean;
+}
+
+/** What becomes of it. */
+export interface WebAnswer {
+  /** 200 by default. */
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string | Buffer;
+  /** There is no complete answer: why. What there is of a body has come before. */
+  failure?: keyof typeof WEB_FAILURE;
+  /** Milliseconds of the host's clock until it is there. */
+  after?: number;
+}
+
+interface OpenCall {
+  answer: WebAnswer;
+  body: Buffer;
+  read: number;
+  due: bigint;
+}
+
 /** How the plugin listens. */
 export interface Listening {
   address: string;
@@ -76,6 +114,9 @@ const NANOSECONDS = 1_000_000_000n;
 const PHASE = { head: 0, body: 1, tooLarge: 2, noRoom: 3 };
 const METHODS = ['GET', 'HEAD', 'POST'];
 const UNKNOWN_LENGTH = 0xffff_ffff;
+const WEB_METHODS = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'];
+const WEB_PHASE = { waiting: 0, body: 1, complete: 2, failed: 3 };
+const WEB_FAILURE = { none: 0, name: 1, connect: 2, tls: 3, time: 4, cut: 5, other: 6 };
 const KEEP_TLS = -1;
 
 /** The numbers of HttpStatus, in its order. */
@@ -170,6 +211,14 @@ export class Host {
     this.hasChanged = true;
   }
 
+  /** Environment variables, as far as the plugin sees any. */
+  readonly environment = new Map<string, string>();
+  /** The services: what becomes of a request. By default no name is known. */
+  onCall: (call: WebCall) => WebAnswer = () => ({ failure: 'name' });
+  /** All requests so far. */
+  readonly calls: WebCall[] = [];
+  private readonly openCalls = new Map<number, OpenCall>();
+
   private nextHandle = 1;
   private nextRequest = 1;
   private problem = '';
@@ -211,6 +260,7 @@ export class Host {
     this.streams.clear();
     this.tls.clear();
     this.states.clear();
+    this.openCalls.clear();
     this.watching = false;
     this.watched.clear();
     this.offers.length = 0;
@@ -220,7 +270,7 @@ export class Host {
   }
 
   get openFiles(): number {
-    const handles = [this.files, this.directories, this.streams, this.states, this.tls];
+    const handles = [this.files, this.directories, this.streams, this.states, this.tls, this.openCalls];
     return handles.reduce((sum, { size }) => sum + size, 0);
   }
 
@@ -282,6 +332,10 @@ export class Host {
       this.now += BigInt(milliseconds) * 1_000_000n;
       this.waits.push(milliseconds);
       this.onWait(milliseconds);
+    },
+    environmentText: (at: number, length: number, out: number, capacity: number) => {
+      const value = this.environment.get(this.text(at, length));
+      return value === undefined ? -1 : this.put(value, out, capacity);
     },
     errorText: (errno: number, out: number, capacity: number) => {
       const name = Object.entries(os.constants.errno).find(([, number]) => number === errno)?.[0];
@@ -423,6 +477,35 @@ export class Host {
       if (!this.tls.delete(tls)) throw new Error(`no TLS handle ${tls}`);
     },
 
+    webSend: (at: number) => this.webSend(at),
+    webStatus: (handle: number, out: number) => {
+      const { answer, body, read } = this.openCall(handle);
+      const isDue = this.isDue(handle);
+      const failure = isDue && read === body.length ? WEB_FAILURE[answer.failure ?? 'none'] : 0;
+      const last = failure === 0 ? WEB_PHASE.complete : WEB_PHASE.failed;
+      const phase = !isDue ? WEB_PHASE.waiting : read < body.length ? WEB_PHASE.body : last;
+      const status = phase === WEB_PHASE.waiting ? 0 : (answer.status ?? 200);
+      this.putNumbers(out, [phase, status, failure, isDue ? body.length - read : 0]);
+    },
+    webRead: (handle: number, out: number, capacity: number) => {
+      const call = this.openCall(handle);
+      if (!this.isDue(handle)) return 0;
+      const part = call.body.subarray(call.read, call.read + capacity);
+      call.read += part.length;
+      return this.put(part, out, capacity);
+    },
+    webHeader: (handle: number, at: number, length: number, out: number, capacity: number) => {
+      const wanted = this.text(at, length).toLowerCase();
+      const headers = Object.entries(this.openCall(handle).answer.headers ?? {});
+      const found = headers.find(([name]) => name.toLowerCase() === wanted);
+      return found ? this.put(found[1], out, capacity) : -1;
+    },
+    webProblem: (handle: number, out: number, capacity: number) =>
+      Math.min(this.put(`failed: ${this.openCall(handle).answer.failure}`, out, capacity), capacity),
+    webClose: (handle: number) => {
+      if (!this.openCalls.delete(handle)) throw new Error(`no request ${handle}`);
+    },
+
     httpListen: (at: number) => this.httpListen(at),
     httpPort: () => this.listening!.port,
     httpUseTls: (_server: number, tls: number) => {
@@ -529,6 +612,37 @@ export class Host {
       ...{ maxConnections, maxHead, maxHeld, headTime, requestTime, idleTime, mode },
     };
     return 1;
+  }
+
+  private openCall(handle: number): OpenCall {
+    const found = this.openCalls.get(handle);
+    if (!found) throw new Error(`no request ${handle}`);
+    return found;
+  }
+
+  private isDue(handle: number): boolean {
+    return this.now >= this.openCall(handle).due;
+  }
+
+  private webSend(at: number): number {
+    const [method, ...rest] = this.numbersAt(at, 20);
+    const texts = Array.from({ length: 7 }, (_, i) => this.text(rest[2 * i], rest[2 * i + 1]));
+    const [url, lines, body, authorities, signing, keyId, secret] = texts;
+    const [window, connectTime, totalTime, idleTime, isDirect] = rest.slice(14);
+    const headers = Object.fromEntries(
+      lines
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+    );
+    const call: WebCall = {
+      ...{ method: WEB_METHODS[method], url, headers, body, authorities, signing, keyId, secret },
+      ...{ window, connectTime, totalTime, idleTime, isDirect: isDirect === 1 },
+    };
+    this.calls.push(call);
+    const answer = this.onCall(call);
+    const due = this.now + BigInt(answer.after ?? 0) * 1_000_000n;
+    return this.handle(this.openCalls, { answer, body: Buffer.from(answer.body ?? ''), read: 0, due });
   }
 
   private inflate(

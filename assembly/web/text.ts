@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Texts for URLs.
+
+/** `text` with all but letters, digits and `-._~` written as %XX (RFC 3986), and with slashes as they are or not. */
+export function percentEncoded(text: string, keepSlashes: bool): string {
+  const bytes = Uint8Array.wrap(String.UTF8.encode(text));
+  let out = '';
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (isUnreserved(byte) || (keepSlashes && byte == 0x2f)) out += String.fromCharCode(byte);
+    else out += '%' + hexDigit(byte >> 4) + hexDigit(byte & 15);
+  }
+  return out;
+}
+
+function isUnreserved(byte: u8): bool {
+  const lower = byte | 0x20;
+  return (
+    (lower >= 0x61 && lower <= 0x7a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte == 0x2d ||
+    byte == 0x2e ||
+    byte == 0x5f ||
+    byte == 0x7e
+  );
+}
+
+function hexDigit(value: u8): string {
+  return '0123456789ABCDEF'.charAt(value);
+}
