@@ -3,6 +3,7 @@
 import * as host from '../host';
 import { FileStat } from '../host';
 import { countText } from '../log';
+import { Reader } from './reader';
 
 /** Bytes of compressed data that are read at once. */
 const COMPRESSED: i32 = 64 * 1024;
@@ -37,7 +38,7 @@ export function statPath(path: ArrayBuffer, stat: FileStat): i32 {
   return host.fileStat(changetype<usize>(path), path.byteLength, changetype<usize>(stat));
 }
 
-export class Input {
+export class Input extends Reader {
   readonly stat: FileStat = new FileStat();
   /** Bytes of the file that were read: of the compressed ones, for gzip. */
   fileBytes: i64 = 0;

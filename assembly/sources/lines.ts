@@ -6,12 +6,15 @@ import { Reason, Severity, logLimited, mayLog } from '../log';
 import { Block, PADDING } from '../memory';
 import { WHOLE_PAYLOAD, survivor } from '../survivor';
 import { Input } from './input';
+import { Reader } from './reader';
 
 /** Bytes that are read at once: they stay in the second-level cache until they are scanned. */
 const CHUNK: u32 = 256 * 1024;
 
 export class Lines {
-  readonly input: Input = new Input();
+  readonly input: Input;
+  /** Where the text comes from: the input, or what was put in its place. */
+  reader: Reader;
   /** The line that `next` found: address, bytes without its line break, and offset in the uncompressed text. */
   line: usize = 0;
   length: u32 = 0;
@@ -28,7 +31,11 @@ export class Lines {
   /** What the file is called in messages. */
   name: string = '';
 
-  constructor(private maxLine: u32) {}
+  constructor(private maxLine: u32) {
+    const input = new Input();
+    this.input = input;
+    this.reader = input;
+  }
 
   close(): void {
     this.input.close();
@@ -120,7 +127,7 @@ export class Lines {
     return this.bufferOffset + this.from;
   }
 
-  /** Reads more; the bytes read, 0 at the end for now, or -errno. */
+  /** Reads more; the bytes read, 0 at the end for now, or a negative number of the reader. */
   fill(): i32 {
     if (!this.skipping && this.filled - this.from > this.maxLine) {
       this.tooLong();
@@ -132,7 +139,7 @@ export class Lines {
     this.moveToFront();
     const room = this.filled + CHUNK;
     const address = this.buffer.reserve(room + PADDING);
-    const count = this.input.read(address + this.filled, i32(CHUNK));
+    const count = this.reader.read(address + this.filled, i32(CHUNK));
     if (count > 0) {
       this.filled += count;
       counters.add(Counter.BytesReceived, count);

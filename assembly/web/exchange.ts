@@ -5,6 +5,7 @@ import { WebFailure, WebPhase, WebStatus } from '../host';
 import { hostProblem } from '../host_text';
 import { countText } from '../log';
 import { Block, PADDING } from '../memory';
+import { Read } from '../sources/reader';
 import { Request } from './request';
 
 /** Memory that is kept for the next answer: bytes. */
@@ -23,6 +24,8 @@ export class Exchange {
   failure: WebFailure = WebFailure.None;
   /** Why there is no answer, in words, or an empty string. */
   problem: string = '';
+  /** Leaves the body of a good answer (2xx) to `read`: `turn` is done with the head. */
+  isStreamed: bool = false;
   /** Bytes of the answer's body; PADDING zero bytes stand behind it. */
   length: u32 = 0;
   private bytes: Block = new Block();
@@ -59,23 +62,45 @@ export class Exchange {
     if (!this.isOpen) return true;
     const facts = this.facts;
     host.webStatus(this.handle, changetype<usize>(facts));
+    if (this.isStreamed && facts.status >= 200 && facts.status < 300) {
+      this.status = facts.status;
+      return true;
+    }
     while (facts.available > 0) {
       if (!this.take()) return true;
       host.webStatus(this.handle, changetype<usize>(facts));
     }
     if (facts.phase == WebPhase.Failed) {
-      countText();
-      const space = memory.data(MAX_TEXT);
-      this.fail(
-        <WebFailure>facts.failure,
-        String.UTF8.decodeUnsafe(space, host.webProblem(this.handle, space, MAX_TEXT)),
-      );
+      this.failAsTold();
     } else if (facts.phase == WebPhase.Complete) {
       memory.fill(this.bytes.reserve(this.length + PADDING) + this.length, 0, PADDING);
       this.status = facts.status;
       this.isOpen = false;
     }
     return !this.isOpen;
+  }
+
+  /** Takes up to `capacity` bytes of a streamed answer; the count, or a Read: of a failure see `problem`. */
+  read(out: usize, capacity: i32): i32 {
+    if (!this.isOpen) return this.status == 0 ? Read.Failed : Read.End;
+    const facts = this.facts;
+    host.webStatus(this.handle, changetype<usize>(facts));
+    if (facts.available > 0) return host.webRead(this.handle, out, capacity);
+    if (facts.phase == WebPhase.Failed) {
+      this.status = 0;
+      this.failAsTold();
+      return Read.Failed;
+    }
+    if (facts.phase != WebPhase.Complete) return Read.Nothing;
+    this.isOpen = false;
+    return Read.End;
+  }
+
+  private failAsTold(): void {
+    countText();
+    const space = memory.data(MAX_TEXT);
+    const length = host.webProblem(this.handle, space, MAX_TEXT);
+    this.fail(<WebFailure>this.facts.failure, String.UTF8.decodeUnsafe(space, length));
   }
 
   /** Takes a part of the body; false when that makes it too long. */
