@@ -40,8 +40,12 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
+  /** A call of a cloud's service that has to be made again. */
+  Call = 27,
+  Object = 28,
+  Message = 29,
 }
-const REASONS = 27;
+const REASONS = 30;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

@@ -18,13 +18,15 @@ export class AwsService {
   authorities: string = '';
   readonly chain: CredentialChain;
 
-  /** `name` as in host names and signatures: logs, s3, sqs, sts. */
+  /** `name` as in host names and signatures: logs, s3, sqs, sts; `given` is a region that something else tells. */
   constructor(
     readonly name: string,
     config: Config,
+    given: string = '',
   ) {
-    this.region = regionOf(config);
-    this.chain = new CredentialChain(config.text(PROFILE), this.region);
+    const region = given != '' ? given : regionOf(config);
+    this.chain = new CredentialChain(config.text(PROFILE), region);
+    this.region = region;
     this.authorities = config.text(CA_FILE) != '' ? config.text(CA_FILE) : systemAuthorities();
     const endpoint = endpointOf(name, config);
     this.hasOwnEndpoint = endpoint != '';
