@@ -40,8 +40,15 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
+  CloudCredentials = 27,
+  CloudThrottled = 28,
+  CloudFailed = 29,
+  CloudDenied = 30,
+  CloudRefused = 31,
+  CloudBack = 32,
+  IdsForgotten = 33,
 }
-const REASONS = 27;
+const REASONS = 34;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

@@ -39,10 +39,10 @@ export class FileProgress extends Progress {
     const length = checkpoint.open() ? checkpoint.load(this.kept.address) : -1;
     if (length < 0) {
       this.problem = checkpoint.problem;
-      return;
+    } else {
+      this.length = length;
+      this.epoch = 1;
     }
-    this.length = length;
-    this.epoch = 1;
   }
 
   turn(): void {}
