@@ -8,8 +8,9 @@ import type { Server as NetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { headerOf, parseAuthorization, verify, type WireRequest } from '../e2e/aws/sigv4.ts';
 import { Authority, type Identity } from './tls-support.ts';
-import { FAILURE, PHASE, WebDriver, compileWebDriver, sumOf } from './web-support.ts';
+import { FAILURE, PHASE, WebDriver, compileWebDriver, sumOf, type Outgoing } from './web-support.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'k8saudit-web-'));
 let program = '';
@@ -427,6 +428,113 @@ describe('TLS', () => {
     const driver = drive();
     const handle = await driver.send({ url: url(server), authorities: caFile });
     expect(await driver.end(handle)).toMatchObject({ phase: PHASE.failed, failure: FAILURE.tls });
+  });
+});
+
+describe('AWS Signature Version 4', () => {
+  const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+  const signer = { keyId: keys.accessKeyId, secret: keys.secretAccessKey };
+
+  /** Sends to a server that keeps what it got. */
+  async function exchange(path: string, request: Omit<Outgoing, 'url'>): Promise<WireRequest> {
+    let got: WireRequest | undefined;
+    const server = await serve(async (incoming, response) => {
+      const { method = '', url: target = '', rawHeaders } = incoming;
+      const headers = rawHeaders.flatMap((name, i): [string, string][] =>
+        i % 2 === 0 ? [[name, rawHeaders[i + 1] ?? '']] : [],
+      );
+      got = { method, target, headers, body: Buffer.from(await bodyOf(incoming)) };
+      response.end();
+    });
+    const driver = drive();
+    const handle = await driver.send({
+      url: `http://127.0.0.1:${server.port}${path}`,
+      ...signer,
+      ...request,
+    });
+    expect(await driver.end(handle)).toMatchObject({ phase: PHASE.complete });
+    if (got === undefined) throw new Error('nothing came');
+    return got;
+  }
+
+  // From AWS's test suite: https://docs.aws.amazon.com/general/latest/gr/signature-v4-test-suite.html
+  test.each([
+    ['get-vanilla', 'GET', '/', [], '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'],
+    [
+      'get-vanilla-query-order-key-case',
+      ...(['GET', '/?Param1=value1&Param2=value2', []] as const),
+      'b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500',
+    ],
+    [
+      'get-vanilla-query-order-encoded',
+      ...(['GET', '/?%E1%88%B4=Value1&Param=Value2&Param-3=Value3', []] as const),
+      '371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac',
+    ],
+    [
+      'get-vanilla-with-session-token',
+      ...(['GET', '/'] as const),
+      ['x-amz-security-token: 6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267'],
+      '07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8',
+    ],
+    ['post-vanilla', 'POST', '/', [], '5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b'],
+    [
+      'post-header-value-case',
+      ...(['POST', '/', ['my-header1: VALUE1']] as const),
+      'cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d',
+    ],
+  ] as const)('the published signature of %s', async (_, method, path, more, signature) => {
+    const got = await exchange(path, {
+      method,
+      headers: ['host: example.amazonaws.com', ...more, 'x-amz-date: 20150830T123600Z'],
+      signing: 'aws:amz:us-east-1:service',
+    });
+    expect(parseAuthorization(headerOf(got, 'authorization') ?? '')).toMatchObject({
+      accessKeyId: 'AKIDEXAMPLE',
+      scope: ['20150830', 'us-east-1', 'service'],
+      signature,
+    });
+  });
+
+  test.each([
+    [
+      'JSON',
+      'POST',
+      '/',
+      ['content-type: application/x-amz-json-1.1', 'x-amz-target: A.B'],
+      '{"ä": 1}',
+      'logs',
+    ],
+    ['a session', 'POST', '/', ['x-amz-security-token: TOKEN'], '{}', 'logs'],
+    [
+      'an object of S3',
+      ...(['GET', '/bucket/a%20b/%C3%A4%27/..//x%2By?list-type=2&prefix=a%2Fb'] as const),
+      [
+        'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+        'range: bytes=1-',
+      ],
+      ...(['', 's3'] as const),
+    ],
+  ] as const)(
+    'a request with %s is accepted as AWS checks it',
+    async (_, method, path, headers, body, service) => {
+      const got = await exchange(path, {
+        ...{ method, headers: [...headers], body },
+        signing: `aws:amz:eu-west-1:${service}`,
+      });
+      const isSession = headers.some((line) => line.startsWith('x-amz-security-token'));
+      const known = isSession ? { ...keys, sessionToken: 'TOKEN' } : keys;
+      const verifier = { find: () => known, now: Date.now(), region: 'eu-west-1', service };
+      expect(verify(got, verifier)).toEqual(known);
+      const otherBody = { ...got, body: Buffer.from('other'), target: `${got.target}x` };
+      expect(verify(otherBody, verifier)).toHaveProperty('reason');
+    },
+  );
+
+  test('the secret does not leave', async () => {
+    const got = await exchange('/', { signing: 'aws:amz:eu-west-1:logs' });
+    expect(JSON.stringify(got)).not.toContain(keys.secretAccessKey);
+    const plain = await exchange('/', {});
+    expect(headerOf(plain, 'authorization')).toBeUndefined();
   });
 });
 
