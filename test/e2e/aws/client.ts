@@ -28,6 +28,8 @@ export interface ClientOptions {
   accessKeyId?: string;
   secretAccessKey?: string;
   sessionToken?: string;
+  /** The environment by which boto3 finds credentials itself, instead of the keys above. */
+  env?: Record<string, string>;
 }
 
 /** AWS said no, or boto3 did before it asked. */
@@ -59,19 +61,12 @@ export class AwsClient {
   private count = 0;
   private complaint = '';
 
-  constructor({ endpoint, region = 'eu-west-1', ca = '', ...keys }: ClientOptions) {
+  constructor({ endpoint, region = 'eu-west-1', ca = '', env, ...keys }: ClientOptions) {
     const script = join(repositoryRoot, 'test', 'e2e', 'aws', 'client.py');
-    const { accessKeyId = 'AKIDEXAMPLE', secretAccessKey = 'secret', sessionToken } = keys;
-    const token = sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken };
     this.child = spawn(motoPython, [script, endpoint, region, ca], {
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env['PATH'],
-        AWS_ACCESS_KEY_ID: accessKeyId,
-        AWS_SECRET_ACCESS_KEY: secretAccessKey,
-        AWS_EC2_METADATA_DISABLED: 'true',
-        ...token,
-      },
+      // Neither the user's settings nor those of the machine.
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...(env ?? environmentOf(keys)) },
     });
     this.child.stderr?.on('data', (part) => (this.complaint = (this.complaint + part).slice(-2000)));
     this.child.on('close', () => this.fail(new Error(`boto3 has ended: ${this.complaint}`)));
@@ -199,6 +194,16 @@ export class AwsClient {
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
   }
+}
+
+function environmentOf(keys: Pick<ClientOptions, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'>) {
+  const { accessKeyId = 'AKIDEXAMPLE', secretAccessKey = 'secret', sessionToken } = keys;
+  return {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
+  };
 }
 
 /** Bytes as a parameter of `call`. */
