@@ -43,7 +43,7 @@ function clangFormat() {
 }
 
 function spdx() {
-  const without = files(/\.(ts|mjs|c|h|cpp)$|^\.ci\/run$/).filter(
+  const without = files(/\.(ts|mjs|c|h|cpp|py)$|^\.ci\/run$/).filter(
     (file) =>
       !readFileSync(join(repositoryRoot, file), 'utf8').slice(0, 200).includes('SPDX-License-Identifier'),
   );

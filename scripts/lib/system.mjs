@@ -54,6 +54,12 @@ export const requirements = [
   },
   { name: 'a registry', package: 'docker-registry', kind: 'e2e', command: 'docker-registry' },
   {
+    name: 'Python’s venv (for moto, which plays AWS)',
+    package: 'python3-venv',
+    kind: 'e2e',
+    files: [10, 11, 12, 13, 14].map((minor) => `/usr/lib/python3.${minor}/ensurepip/__init__.py`),
+  },
+  {
     name: 'the authorities’ certificates (for Go’s modules)',
     package: 'ca-certificates',
     kind: 'e2e',
