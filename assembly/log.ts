@@ -40,8 +40,10 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
+  Kubernetes = 27,
+  Leadership = 28,
 }
-const REASONS = 27;
+const REASONS = 29;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);
