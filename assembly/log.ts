@@ -40,15 +40,17 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
-  CloudCredentials = 27,
-  CloudThrottled = 28,
-  CloudFailed = 29,
-  CloudDenied = 30,
-  CloudRefused = 31,
-  CloudBack = 32,
-  IdsForgotten = 33,
+  Kubernetes = 27,
+  Leadership = 28,
+  Credentials = 29,
+  CloudThrottled = 30,
+  CloudFailed = 31,
+  CloudDenied = 32,
+  CloudRefused = 33,
+  CloudBack = 34,
+  IdsForgotten = 35,
 }
-const REASONS = 34;
+const REASONS = 36;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

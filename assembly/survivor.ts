@@ -29,6 +29,8 @@ export class Survivor {
   nesting: u64;
   /** 1 when `position` is inside a line that is dropped up to its end. */
   skipping: u64;
+  /** Tells this process from the other replicas while the source is open; 0: it was not needed yet. */
+  replica: u64;
 
   opened(level: u32): u32 {
     return load<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8);
