@@ -16,7 +16,15 @@ import { AwsCall, Outcome } from '../cloud/aws/call';
 import { Credentials } from '../cloud/aws/credentials';
 import { AwsService } from '../cloud/aws/service';
 import { IdJournal, JOURNAL_ENTRIES } from '../cloud/logs/id_journal';
-import { kept, keptLength, noteRecent, recentCount, recentId, takeKept } from '../cloud/logs/kept';
+import {
+  kept,
+  keptLength,
+  noteRecent,
+  positionOf,
+  recentCount,
+  recentId,
+  takeKept,
+} from '../cloud/logs/kept';
 import { KnownIds } from '../cloud/logs/known_ids';
 import { Lane } from '../cloud/logs/lane';
 import { LogGroup } from '../cloud/logs/log_group';
@@ -186,7 +194,11 @@ export class CloudWatch extends Source {
     const progress = this.keeper;
     this.now = now;
     let why = 'after an internal error';
-    const isKept = this.isAfterTrap && kept.owner == this.owner;
+    // Another replica may have gone on since the trap.
+    const isKept =
+      this.isAfterTrap &&
+      kept.owner == this.owner &&
+      kept.position >= positionOf(progress.address, progress.length);
     this.isAfterTrap = false;
     if (!isKept && takeKept(progress.address, progress.length, this.owner, now)) {
       why = 'where it was';
