@@ -114,6 +114,8 @@ export class CloudWatch extends Source {
   private payload: Payload = new Payload();
   private pace: Pace = new Pace(LEAST_GAP, MOST_GAP);
   private backoff: Backoff = new Backoff(FIRST_WAIT, MOST_WAIT);
+  /** For passes that had to be given up. */
+  private strays: Backoff = new Backoff(FIRST_WAIT, REST);
   private restUntil: i64 = 0;
   private now: i64 = 0;
 
@@ -369,6 +371,7 @@ export class CloudWatch extends Source {
 
   private finishPass(lane: Lane): void {
     lane.close();
+    this.strays.succeed();
     if (lane == this.late) {
       this.settled = max(this.settled, min(lane.end, lane.began - this.half));
     } else {
@@ -424,7 +427,8 @@ export class CloudWatch extends Source {
 
   private isReady(): bool {
     if (!this.service.chain.turn()) return false;
-    return this.pace.isDue() && this.backoff.isDue() && host.monotonic() >= this.restUntil;
+    const isRested = this.backoff.isDue() && this.strays.isDue() && host.monotonic() >= this.restUntil;
+    return isRested && this.pace.isDue();
   }
 
   /** The lane whose turn it is, or null: nothing is to be asked now. */
@@ -481,10 +485,10 @@ export class CloudWatch extends Source {
     this.backoff.succeed();
     this.pace.faster();
     this.report.succeeded();
-    if (!lane.turnPage(this.page.token)) this.giveUp(lane, 'AWS gives the same token again and again');
-    this.reading = lane;
+    if (lane.turnPage(this.page.token)) this.reading = lane;
+    else this.giveUp(lane, 'AWS gives the same token again and again');
     this.ask();
-    return true;
+    return this.reading != null;
   }
 
   // --- failures ---
@@ -546,7 +550,7 @@ export class CloudWatch extends Source {
   /** Ends a pass that cannot go on; the next one begins where this one has come to. */
   private giveUp(lane: Lane, problem: string): void {
     lane.close();
-    this.backoff.fail();
+    this.strays.fail();
     this.report.lostToken(problem);
   }
 

@@ -160,7 +160,7 @@ export class IdJournal {
     const isDue = now >= this.nextAttempt;
     if (this.isFailing && !isDue) return;
     this.next = max(this.next, known.first);
-    if (this.next < upTo && this.file == 0 && !this.reopen(known, now)) return;
+    if (this.file == 0 && !this.reopen(known, now)) return;
     while (this.next < upTo) {
       if (!this.writeStep(known, u32(min<u64>(upTo - this.next, STEP)), now)) return;
     }
