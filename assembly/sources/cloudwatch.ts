@@ -262,6 +262,7 @@ export class CloudWatch extends Source {
     } else {
       survivor.first = this.page.hash;
       this.payload.save();
+      this.partEvent = 0;
     }
   }
 
@@ -532,9 +533,8 @@ export class CloudWatch extends Source {
   /** The request was wrong. */
   private refuse(lane: Lane, call: AwsCall): void {
     if (call.exchange.length > MAX_ANSWER && this.limit > 1) {
-      this.limit /= 2;
+      this.limit = max(this.limit / 8, 1);
       this.report.tooLarge(this.limit);
-      this.backoff.fail();
     } else if (call.exchange.status == 0) {
       this.backoff.fail();
       this.report.failed(call.problem);
@@ -565,8 +565,8 @@ export class CloudWatch extends Source {
     this.keeper.close();
     const journal = this.journal;
     if (journal) journal.free();
-    this.call.exchange.free();
-    this.other.exchange.free();
+    this.call.free();
+    this.other.free();
     this.page.free();
   }
 }

@@ -251,7 +251,7 @@ describe('answers that are too much', () => {
     });
     expect(readFor(wasm, 2 * MINUTE)).toEqual(names(40));
     expect(Math.min(...logs.queries.map(({ limit }) => limit))).toBeLessThan(40);
-    expect(told(logs)[0]).toBe(`an answer about ${name} was too large; asking for 5000 events at once`);
+    expect(told(logs)[0]).toBe(`an answer about ${name} was too large; asking for 1250 events at once`);
   });
 
   test('numbers that are none, and members that are missing', () => {
