@@ -136,6 +136,11 @@ function upgrades(cluster, actor, release, namespace, revision, change) {
   });
 }
 
+/** What Helm sends for an object of which nothing changes but the version. @param {string} chart @param {string} version */
+const newVersion = (chart, version) => ({
+  metadata: { labels: { 'app.kubernetes.io/version': version, 'helm.sh/chart': chart } },
+});
+
 /** @param {Cluster} cluster @param {number} i */
 function upgradesApplication(cluster, i) {
   const [namespace, app] = ['shop', 'storefront'];
@@ -209,16 +214,12 @@ function upgradesMonitoring(cluster) {
       name,
       body: role('ClusterRole', name, undefined, rules),
     });
-    const webhook = {
-      kind: 'ValidatingWebhookConfiguration',
-      metadata: { name: 'monitoring-admission' },
-      webhooks: [],
-    };
     cluster.request(actor, {
       verb: 'patch',
       resource: 'validatingwebhookconfigurations',
       name: 'monitoring-admission',
-      body: webhook,
+      query: 'fieldManager=helm',
+      body: newVersion('kube-prometheus-stack-66.3.0', '66.3.0'),
     });
     const grafana = {
       'grafana.ini':
@@ -286,6 +287,17 @@ function installsArgoCd(cluster) {
     query: 'fieldManager=kubectl&force=true',
     code: 201,
     body: binding('ClusterRoleBinding', name, undefined, { kind: 'ClusterRole', name }, [account]),
+  });
+  cluster.request(actor, {
+    verb: 'patch',
+    resource: 'clusterroles',
+    name: 'argocd-server',
+    query: 'fieldManager=kubectl&force=true',
+    code: 201,
+    body: role('ClusterRole', 'argocd-server', undefined, [
+      { verbs: ['delete', 'get', 'patch'], apiGroups: ['*'], resources: ['*'] },
+      { verbs: ['list'], apiGroups: [''], resources: ['events'] },
+    ]),
   });
   const config = {
     kind: 'ConfigMap',
@@ -368,6 +380,7 @@ function upgradesMetricsServer(cluster) {
       resource: 'apiservices',
       name: 'v1beta1.metrics.k8s.io',
       query: 'fieldManager=helm',
+      body: newVersion('metrics-server-3.12.2', '0.7.2'),
     });
     const container = {
       name: 'metrics-server',
