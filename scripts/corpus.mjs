@@ -88,10 +88,11 @@ function describeDay(events, shipped, tuned, tuning) {
 How noisy are the rules where nobody attacks? [scripts/corpus](../scripts/corpus) makes up the audit log of a day of a
 healthy cluster: ${events.length} events as kube-apiserver writes them, with the client names, groups, requests and levels that
 real components have. The control plane is kubeadm's; there are four workers, Calico, a CSI driver, Prometheus and its
-operator, cert-manager, Argo CD, External Secrets, Velero, two operators for databases, CI with kubectl and Helm inside and
-outside of the cluster, and five people. In the course of the day a node joins, the control plane is restarted, the agents on
-the nodes are upgraded, certificates are renewed, databases and preview environments are made, and Argo CD is installed. The
-events are the same at each run. \`npm run corpus -- --events FILE\` writes them.
+operator, cert-manager, Argo CD, External Secrets, Velero, two operators for databases, CI with kubectl, Helm and Terraform
+inside and outside of the cluster, GitLab's build jobs, and five people. In the course of the day a node joins and another is
+given back, two are drained and upgraded, the control plane is restarted, the agents on the nodes are upgraded, certificates
+are renewed, databases, preview environments and a namespace for a team are made, Argo CD is installed, and an engineer on call
+looks into pods with logs, a shell, a tunnel and a debug container. The events are the same at each run. \`npm run corpus -- --events FILE\` writes them.
 
 | who asks | events |
 | --- | --- |
@@ -154,11 +155,12 @@ Some of what healthy clusters do looks like an attack. These are the default exc
 | cert-manager makes a NodePort service and an ingress without TLS to prove that a domain is its cluster's | exceptions \`acme_solver\` |
 | cert-manager's cainjector changes admission webhooks | \`known_admission_managers\` |
 | Calico has tokens made for its CNI plugin | \`known_token_requesters\` |
+| External Secrets has tokens made for a cloud or Vault, which the API server does not take | \`token_exchanged\` |
 | a node that joins reads \`cluster-info\` without credentials | exception \`object\` of "Anonymous Request Allowed" |
 | kubelets' certificate requests are approved by a controller | \`known_certificate_approvers\` |
 | Prometheus scrapes kubelets through the API server | paths that end in \`/proxy/metrics\` and the like |
 | a namespace that is deleted is emptied with \`deletecollection\`, of its events too | \`kube_controller_users\` |
-| CNI, kube-proxy, node-exporter, CSI and log agents are privileged or see the node's files | the lists of images |
+| CNI, kube-proxy, node-exporter, CSI, backup and log agents are privileged or see the node's files | the lists of images |
 
 That day has none of what is meant to be looked at even where nobody attacks: a person reads secrets by hand, or CI from
 outside by name (Terraform does, where it keeps secrets); \`kubectl debug node/…\`; a shell in an agent of a node; kubeadm

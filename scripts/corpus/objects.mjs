@@ -154,6 +154,20 @@ export const AGENTS = {
       },
     ),
   },
+  'node-agent': {
+    namespace: 'velero',
+    spec: podSpec(
+      'velero',
+      [container('node-agent', 'velero/velero:v1.15.0', { args: ['node-agent', 'server'] })],
+      {
+        securityContext: { runAsUser: 0 },
+        volumes: [
+          hostPath('/var/lib/kubelet/pods', 'host-pods'),
+          hostPath('/var/lib/kubelet/plugins', 'host-plugins'),
+        ],
+      },
+    ),
+  },
   'fluent-bit': {
     namespace: 'logging',
     spec: podSpec('fluent-bit', [container('fluent-bit', 'cr.fluentbit.io/fluent/fluent-bit:3.2.2')], {
