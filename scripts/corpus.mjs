@@ -145,6 +145,7 @@ Some of what healthy clusters do looks like an attack. These are the default exc
 | CI makes namespaces | "Create Disallowed Namespace" reports those named \`kube-…\` alone: \`allow_all_namespaces\` |
 | operators and CI read a secret by its name, or look whether it is there | \`routine_secret_get\`; reported as NOTICE |
 | Argo CD and Grafana are told where the secret of an OAuth client is | \`refers_to_credentials\` |
+| DNS and the controllers of the network tolerate control-plane nodes | \`control_plane_add_on_images\` |
 | Argo CD gets roles with wildcards | \`known_wildcard_roles\`; whoever else is bound to them is reported |
 | Helm writes a chart's new version on webhooks and API services | \`labels_patched\` |
 | node-exporter's namespace is to accept privileged pods | \`known_agent_namespaces\`; reported as NOTICE |

@@ -36,16 +36,20 @@ describe('a file that was written for the official rules', () => {
   const scratch = new Scratch();
   afterAll(() => scratch.remove());
 
-  interface Target {
+  interface Request {
+    user: string;
+    verb: unknown;
     resource?: string;
-    namespace?: string;
+    name?: string;
+    code?: number;
   }
-  const matching = (fits: (user: string, target: Target, verb: unknown) => boolean) =>
+  const numbersOf = (fits: (request: Request) => boolean) =>
     day.flatMap(({ event }, i) => {
-      const { username } = event['user'] as { username?: string };
-      const target = (event['objectRef'] ?? {}) as Target;
-      const ended = event['stage'] === 'ResponseComplete';
-      return ended && username !== undefined && fits(username, target, event['verb']) ? [i + 1] : [];
+      const { username: user } = event['user'] as { username?: string };
+      const { code } = event['responseStatus'] as { code?: number };
+      const target = (event['objectRef'] ?? {}) as { resource?: string; name?: string };
+      if (user === undefined || event['stage'] !== 'ResponseComplete') return [];
+      return fits({ ...target, user, code, verb: event['verb'] }) ? [i + 1] : [];
     });
   const listed = ['anna@example.org', 'ben@example.org'];
   const own = `
@@ -64,19 +68,20 @@ describe('a file that was written for the official rules', () => {
       .map(({ evt_num }) => evt_num);
 
   it.each([
-    [
-      'Disallowed K8s User',
-      matching((user) => !user.startsWith('system:') && !listed.includes(user) && !user.startsWith('eks:')),
-    ],
+    ['Disallowed K8s User', numbersOf(({ user }) => !user.startsWith('system:') && !listed.includes(user))],
     [
       'Create Disallowed Namespace',
-      matching((user, { resource }, verb) => resource === 'namespaces' && verb === 'create').slice(1),
+      numbersOf(
+        ({ verb, resource, name }) =>
+          verb === 'create' && resource === 'namespaces' && name !== 'preview-400',
+      ),
     ],
     [
       'K8s Secret Get Successfully',
-      matching(
-        (user, { resource }, verb) => user.endsWith(':deployer') && resource === 'secrets' && verb === 'get',
-      ).slice(1),
+      numbersOf(
+        ({ user, verb, resource, code }) =>
+          user.endsWith(':ci:deployer') && verb === 'get' && resource === 'secrets' && code === 200,
+      ),
     ],
   ])('has "%s" report what the official rule does, once the switches are set', (rule, expected) => {
     expect(expected.length).toBeGreaterThan(1);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // CI: kubectl apply and helm upgrade, from inside of the cluster and from outside.
+import { ADD_ONS, AGENTS } from '../agents.mjs';
 import { controller, HELM, kubelet, KUBECTL, NODES, pipeline, pod, runner } from '../actors.mjs';
-import { AGENTS, appSpec, binding, daemonSet, deployment, generatedPod, job, role } from '../objects.mjs';
+import { appSpec, binding, daemonSet, deployment, generatedPod, job, role } from '../objects.mjs';
 import { schedule } from './control-plane.mjs';
 
 /** @typedef {import('../healthy.mjs').Work} Work */
@@ -257,6 +258,23 @@ function upgradesAgents(cluster) {
   }
 }
 
+/** DNS, the controllers of network and storage, and the autoscaler are upgraded. @param {Cluster} cluster */
+function upgradesAddOns(cluster) {
+  const namespace = 'kube-system';
+  for (const [name, spec] of Object.entries(ADD_ONS)) {
+    cluster.request(pipeline(KUBECTL), { verb: 'get', resource: 'deployments', namespace, name });
+    cluster.request(pipeline(KUBECTL), {
+      verb: 'patch',
+      resource: 'deployments',
+      namespace,
+      name,
+      query: 'fieldManager=platform&force=true',
+      body: deployment(name, namespace, spec),
+    });
+    rollsOut(cluster, namespace, name, spec);
+  }
+}
+
 /** Argo CD is installed: its controller may do everything, by its own manifest. @param {Cluster} cluster */
 function installsArgoCd(cluster) {
   const actor = pipeline(KUBECTL);
@@ -409,6 +427,7 @@ export const DELIVERY_WORK = [
   { times: 4, go: upgradesApplication },
   { times: 1, go: upgradesMonitoring },
   { times: 1, go: upgradesAgents },
+  { times: 1, go: upgradesAddOns },
   { times: 1, go: installsArgoCd },
   { times: 3, go: makesPreview },
   { times: 6, go: cleansUp },

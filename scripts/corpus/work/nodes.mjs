@@ -12,7 +12,7 @@ import {
   person,
   pod,
 } from '../actors.mjs';
-import { agentPod, AGENTS, STATIC_PODS } from '../objects.mjs';
+import { agentPod, AGENTS, STATIC_PODS } from '../agents.mjs';
 
 /** @typedef {import('../healthy.mjs').Work} Work */
 /** @typedef {import('../cluster.mjs').Cluster} Cluster */
