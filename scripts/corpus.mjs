@@ -145,13 +145,15 @@ Some of what healthy clusters do looks like an attack. These are the default exc
 | CI makes namespaces | "Create Disallowed Namespace" reports those named \`kube-…\` alone: \`allow_all_namespaces\` |
 | operators and CI read a secret by its name, or look whether it is there | \`routine_secret_get\`; reported as NOTICE |
 | Argo CD and Grafana are told where the secret of an OAuth client is | \`refers_to_credentials\` |
+| metrics-server has roles named like the system's | \`known_system_role\` |
+| kube-controller-manager makes service accounts of its controllers | its name |
 | DNS and the controllers of the network tolerate control-plane nodes | \`control_plane_add_on_images\` |
 | Argo CD gets roles with wildcards | \`known_wildcard_roles\`; whoever else is bound to them is reported |
 | Helm writes a chart's new version on webhooks and API services | \`labels_patched\` |
 | node-exporter's namespace is to accept privileged pods | \`known_agent_namespaces\`; reported as NOTICE |
 | the administrator asks a network agent whether it is ready | \`known_agent_checks\`; reported as NOTICE |
 | kubelets read the secrets of their pods, and have tokens made for them | \`secret_caches\`; the group \`system:nodes\` |
-| cert-manager, Argo CD, External Secrets, Velero and others read secrets, some all of the cluster's | \`known_secret_readers\` |
+| cert-manager, Argo CD, kube-state-metrics, External Secrets, Velero and others read secrets, some all of the cluster's | \`known_secret_readers\` |
 | Helm reads the secrets in which it keeps its releases | \`helm_release_read\`; reported as NOTICE |
 | cert-manager makes a NodePort service and an ingress without TLS to prove that a domain is its cluster's | exceptions \`acme_solver\` |
 | cert-manager's cainjector changes admission webhooks | \`known_admission_managers\` |
@@ -165,8 +167,8 @@ Some of what healthy clusters do looks like an attack. These are the default exc
 
 That day has none of what is meant to be looked at even where nobody attacks: a person reads secrets by hand, or CI from
 outside by name (Terraform does, where it keeps secrets); \`kubectl debug node/…\`; a shell in an agent of a node; kubeadm
-upgrades the control plane; Flux is bound to \`cluster-admin\`; an admission webhook is installed by somebody who is not a
-known deployer.
+upgrades the control plane; Flux or Velero is bound to \`cluster-admin\`; somebody who is not a known deployer installs an
+admission webhook, or an operator whose role reaches exec, tokens or nodes.
 `;
 }
 

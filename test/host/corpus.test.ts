@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A day of a healthy cluster, and attacks within it, judged by libsinsp with both rules files: as they are shipped, with
 // what the cluster tells them about itself, and with a file that was written for the official rules.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dayDocument } from '../../scripts/corpus.mjs';
@@ -12,6 +12,7 @@ import { repositoryRoot, Scratch } from './support.ts';
 
 const day = healthyDay().written();
 const events = day.map(({ event }) => event);
+const OVERLAYS = join(repositoryRoot, 'rules', 'overlays');
 const isLoud = ({ priority }: Alert) => LOUD.includes(priority);
 const WAYS = [
   ['as shipped', RULES],
@@ -23,6 +24,13 @@ describe('a day of a healthy cluster', () => {
     const alerts = judge(events, [...files]);
     expect(alerts.filter(isLoud)).toEqual([]);
     expect(alerts.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['by the base file alone', RULES.slice(0, 1)] as const,
+    ...readdirSync(OVERLAYS).map((file) => [`with ${file}`, [...RULES, join(OVERLAYS, file)]] as const),
+  ])('raises nothing above NOTICE, as shipped, %s, whichever rules match', (_, files) => {
+    expect(judge(events, [...files], { all: true }).filter(isLoud)).toEqual([]);
   });
 
   it('raises what docs/day-in-the-life.md says', async () => {

@@ -400,6 +400,14 @@ function upgradesMetricsServer(cluster) {
       query: 'fieldManager=helm',
       body: newVersion('metrics-server-3.12.2', '0.7.2'),
     });
+    for (const name of ['system:metrics-server', 'system:metrics-server-aggregated-reader'])
+      cluster.request(actor, {
+        verb: 'patch',
+        resource: 'clusterroles',
+        name,
+        query: 'fieldManager=helm',
+        body: newVersion('metrics-server-3.12.2', '0.7.2'),
+      });
     const container = {
       name: 'metrics-server',
       image: 'registry.k8s.io/metrics-server/metrics-server:v0.7.2',
