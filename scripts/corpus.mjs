@@ -92,7 +92,8 @@ operator, cert-manager, Argo CD, External Secrets, Velero, two operators for dat
 inside and outside of the cluster, GitLab's build jobs, and five people. In the course of the day a node joins and another is
 given back, two are drained and upgraded, the control plane is restarted, the agents on the nodes are upgraded, certificates
 are renewed, databases, preview environments and a namespace for a team are made, Argo CD is installed, and an engineer on call
-looks into pods with logs, a shell, a tunnel and a debug container. The events are the same at each run. \`npm run corpus -- --events FILE\` writes them.
+looks into pods with logs, a shell, a tunnel and a debug container. The events are the same at each run.
+\`npm run corpus -- --events FILE\` writes them.
 
 | who asks | events |
 | --- | --- |
