@@ -40,12 +40,21 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
-  /** A call of a cloud's service that has to be made again. */
-  Call = 27,
-  Object = 28,
-  Message = 29,
+  Kubernetes = 27,
+  Leadership = 28,
+  Credentials = 29,
+  CloudThrottled = 30,
+  CloudFailed = 31,
+  CloudDenied = 32,
+  CloudRefused = 33,
+  CloudBack = 34,
+  IdsForgotten = 35,
+  /** Calls of S3 and SQS that have to be made again. */
+  Call = 36,
+  Object = 37,
+  Message = 38,
 }
-const REASONS = 30;
+const REASONS = 39;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);
