@@ -73,6 +73,11 @@ describe('the region', () => {
     expect(aws.problem).toContain('the instance metadata answered with something that is no region');
   });
 
+  test('a region that something else tells', () => {
+    aws.set({ AWS_REGION: 'eu-west-1' });
+    expect(aws.elsewhere).toBe('cn-north-1 https://sqs.cn-north-1.amazonaws.com.cn');
+  });
+
   test('nobody may be asked', () => {
     aws.set({ AWS_EC2_METADATA_DISABLED: 'TRUE' });
     expect(aws.open()).toBe(

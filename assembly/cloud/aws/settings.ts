@@ -42,7 +42,8 @@ export class AwsSettings {
   private useFips: bool = false;
   private useDualStack: bool = false;
 
-  constructor(config: Config) {
+  /** `given` is a region that something else tells; it counts more than all settings. */
+  constructor(config: Config, given: string = '') {
     this.authorities = config.text(CA_FILE) != '' ? config.text(CA_FILE) : systemAuthorities();
     this.chooseProfile(config);
     const files = new SharedFiles();
@@ -51,7 +52,7 @@ export class AwsSettings {
     if (!found && this.profileKey != '') this.problem = this.missingProfile(files);
     else if (found && found.problem != '') this.problem = found.problem;
     const profile = found ? found : new Profile(this.profile);
-    this.readRegion(config, profile);
+    this.readRegion(config, profile, given);
     this.readUrls(config, profile, files);
     this.readMetadataUrl(profile);
     this.useFips = isTrue(first(environment('AWS_USE_FIPS_ENDPOINT'), profile.get('use_fips_endpoint')));
@@ -102,7 +103,7 @@ export class AwsSettings {
     );
   }
 
-  private readRegion(config: Config, profile: Profile): void {
+  private readRegion(config: Config, profile: Profile, given: string): void {
     let name = 'init_config: key "region"';
     let region = config.text(REGION);
     if (region == '') {
@@ -120,7 +121,7 @@ export class AwsSettings {
     if (region != '' && !isRegion(region)) {
       this.fail(name + ' is not the name of a region: "' + printable(region, MAX_SHOWN) + '"');
     }
-    this.region = region;
+    this.region = given != '' ? given : region;
   }
 
   private readUrls(config: Config, profile: Profile, files: SharedFiles): void {
