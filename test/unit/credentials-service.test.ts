@@ -241,12 +241,16 @@ describe('end points of one’s own', () => {
     ]);
   });
 
-  test('certificates are those of caFile', () => {
+  test('certificates are those of caFile, or of AWS_CA_BUNDLE', () => {
     aws.host.environment.delete('AWS_ACCESS_KEY_ID');
     aws.host.environment.delete('AWS_SECRET_ACCESS_KEY');
     aws.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'https://vault.example/', AWS_REGION: 'eu-west-1' });
     aws.host.onCall = () => aws.json('POD');
     aws.start({ caFile: '/ca.pem' });
     expect(aws.host.calls[0]).toMatchObject({ authorities: '/ca.pem', isDirect: true });
+    aws.set({ AWS_CA_BUNDLE: '/bundle.pem' });
+    aws.start();
+    aws.start({ caFile: '/ca.pem' });
+    expect(aws.host.calls.slice(1).map(({ authorities }) => authorities)).toEqual(['/bundle.pem', '/ca.pem']);
   });
 });

@@ -44,7 +44,8 @@ export class AwsSettings {
 
   /** `given` is a region that something else tells; it counts more than all settings. */
   constructor(config: Config, given: string = '') {
-    this.authorities = config.text(CA_FILE) != '' ? config.text(CA_FILE) : systemAuthorities();
+    const authorities = first(config.text(CA_FILE), environment('AWS_CA_BUNDLE'));
+    this.authorities = authorities != '' ? authorities : systemAuthorities();
     this.chooseProfile(config);
     const files = new SharedFiles();
     files.load();
