@@ -209,12 +209,14 @@ export class Aws {
 
   /** What STS answers. */
   session(name: string, seconds = 3600, action = 'AssumeRole'): WebAnswer {
+    const others =
+      '<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn><AccessKeyId>wrong</AccessKeyId></AssumedRoleUser>';
     const body =
       `<?xml version="1.0"?><${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>` +
-      '<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn><AccessKeyId>wrong</AccessKeyId></AssumedRoleUser>' +
+      others +
       `<Credentials><AccessKeyId>ASIA${name}</AccessKeyId><SecretAccessKey>hush-secret-${name}</SecretAccessKey>` +
       `<SessionToken>hush-token-${name}</SessionToken><Expiration>${this.time(seconds)}</Expiration></Credentials>` +
-      `</${action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></${action}Response>`;
+      `${others}</${action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></${action}Response>`;
     return { body };
   }
 
