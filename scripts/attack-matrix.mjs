@@ -27,6 +27,7 @@ const DOCUMENT = 'attack-matrix.md';
 /** Rules that are silent until a macro is changed. */
 export const OFF = [
   'Create Disallowed Pod',
+  'Disallowed K8s User',
   'Full K8s Administrative Access',
   'Untrusted Node Successfully Joined the Cluster',
   'Untrusted Node Unsuccessfully Tried to Join the Cluster',

@@ -35,6 +35,7 @@ export const notThere = {
     'tests the fuzzer with the sanitizers; test/e2e/foreign.test.ts runs it on the other processor',
   'hostile.test.ts': 'needs the sanitizers, which want memory where the emulator has its own',
   'http-fuzz.test.ts': 'the same',
+  'web.test.ts': 'the same',
   'no-memory.test.ts': 'limits the memory of the process, which is the emulator’s',
 };
 

@@ -89,6 +89,18 @@ static size_t take_body(const char *bytes, size_t size, size_t count, void *cont
     return length;
 }
 
+// Called by curl for each line of a head, with its end, and of what may follow a body in chunks. There may be
+// several heads: a proxy's, and 100 Continue.
+static size_t note_head(const char *line, size_t size, size_t count, void *context) {
+    struct web_request *request = context;
+    const size_t length = size * count;
+    if (length > 5 && memcmp(line, "HTTP/", 5) == 0)
+        request->has_head = false;
+    else if (length > 0 && length <= 2 && line[length - 1] == '\n')
+        request->has_head = true;
+    return length;
+}
+
 // --- beginning ---
 
 // A text of the WASM as a NUL-terminated copy, to be freed; NULL, with the host's problem, when it is too
@@ -166,6 +178,8 @@ static void set_rest(struct web_request *request, const struct web_options *opti
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->problem);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, note_head);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_SIZE);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "k8saudit-ts");
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -29,6 +29,8 @@ struct web_request {
     bool has_news;
     // The server waits until something is read.
     bool is_paused;
+    // The empty line behind the answer's headers has come: to curl a head that is cut is a whole answer.
+    bool has_head;
     // What has come of the body, from `start` to `end`.
     char *body;
     size_t start;

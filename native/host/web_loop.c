@@ -47,10 +47,15 @@ static enum web_failure failure_of(CURLcode code) {
 }
 
 static void finish(struct web_request *request, CURLcode code) {
+    const char *problem = curl_easy_strerror(code);
+    if (code == CURLE_OK && !request->has_head) {
+        code = CURLE_PARTIAL_FILE;
+        problem = "The connection ended within the headers";
+    }
     request->phase = code == CURLE_OK ? WEB_COMPLETE : WEB_FAILED;
     request->failure = code == CURLE_OK ? WEB_NO_FAILURE : failure_of(code);
     if (code != CURLE_OK && request->problem[0] == 0)
-        strncpy(request->problem, curl_easy_strerror(code), sizeof(request->problem) - 1);
+        strncpy(request->problem, problem, sizeof(request->problem) - 1);
     web_news(request);
 }
 

@@ -117,9 +117,9 @@ export function person(name, team, agent = 'kubectl/v1.31.4 (darwin/arm64) kuber
   };
 }
 
-/** CI outside of the cluster, with a federated identity. @param {string} agent @returns {Actor} */
-export const pipeline = (agent) => ({
-  user: { username: 'ci:acme/platform', groups: ['ci', 'system:authenticated'] },
+/** CI outside of the cluster, with a federated identity. @param {string} agent @param {string} [username] @returns {Actor} */
+export const pipeline = (agent, username = 'ci:acme/platform') => ({
+  user: { username, groups: ['ci', 'system:authenticated'] },
   agent,
   address: '10.40.1.15',
   reason: rbac('ci-deployer', 'Group "ci"'),

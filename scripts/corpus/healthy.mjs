@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // A day of a healthy cluster: a control plane made by kubeadm, four workers, Calico, a CSI driver, Prometheus with its
-// operator, cert-manager, Argo CD, an operator for databases, CI with kubectl and Helm, and people. Nothing is left out
+// operator, cert-manager, Argo CD, an operator for databases, CI with kubectl, Helm, Terraform and GitLab, and people. Nothing is left out
 // because a rule might take offence.
 import { Cluster, HOUR, MINUTE, SECOND } from './cluster.mjs';
 import { CONTROL_PLANE_WORK } from './work/control-plane.mjs';
 import { ADD_ON_WORK } from './work/add-ons.mjs';
 import { DELIVERY_WORK } from './work/delivery.mjs';
 import { NODE_WORK } from './work/nodes.mjs';
+import { OPERATIONS_WORK } from './work/operations.mjs';
 import { PEOPLE_WORK } from './work/people.mjs';
 
 /**
@@ -19,7 +20,14 @@ import { PEOPLE_WORK } from './work/people.mjs';
  */
 
 /** @type {Work[]} */
-const ALL = [...CONTROL_PLANE_WORK, ...NODE_WORK, ...ADD_ON_WORK, ...DELIVERY_WORK, ...PEOPLE_WORK];
+const ALL = [
+  ...CONTROL_PLANE_WORK,
+  ...NODE_WORK,
+  ...ADD_ON_WORK,
+  ...DELIVERY_WORK,
+  ...OPERATIONS_WORK,
+  ...PEOPLE_WORK,
+];
 
 /** The seed of the corpus that docs and tests speak of. */
 export const SEED = 20250318;

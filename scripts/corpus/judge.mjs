@@ -16,6 +16,9 @@ import { RULES as FILES } from '../start/arguments.mjs';
 /** Paths of the rules files that come with the plugin. */
 export const RULES = FILES.map((file) => join(repositoryRoot, 'rules', file));
 
+/** The priorities above NOTICE, at which a healthy day has to be quiet. */
+export const LOUD = ['Critical', 'Error', 'Warning'];
+
 /** What the corpus' cluster tells the rules about itself. */
 export const TUNING = join(repositoryRoot, 'scripts', 'corpus', 'tuning.yaml');
 
@@ -72,7 +75,7 @@ function alertsOf(run, count) {
  * @returns {{ rule: string, priority: string, alerts: number }[]}
  */
 export function countByRule(alerts) {
-  const order = ['Critical', 'Error', 'Warning', 'Notice', 'Informational', 'Debug'];
+  const order = [...LOUD, 'Notice', 'Informational', 'Debug'];
   /** @type {Map<string, { rule: string, priority: string, alerts: number }>} */
   const counts = new Map();
   for (const { rule, priority } of alerts) {

@@ -101,6 +101,7 @@ const WITH_BODY = new Set([
   'selfsubjectrulesreviews',
   'mutatingwebhookconfigurations',
   'validatingwebhookconfigurations',
+  'apiservices',
 ]);
 
 /** @param {string} resource */

@@ -9,7 +9,7 @@ export const artifactLimits = {
   requiredExport: 'plugin_get_required_api_version',
   libraries: /^(libc\.so\.6|libm\.so\.6|ld-linux[a-z0-9_-]*\.so\.\d+)$/,
   glibc: '2.34',
-  strippedBytes: 6_000_000,
+  strippedBytes: 7_000_000,
 };
 
 /**

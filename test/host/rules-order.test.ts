@@ -15,6 +15,10 @@ const PRIORITIES = ['Critical', 'Error', 'Warning', 'Notice', 'Informational', '
 const EVERYTHING = `
 - macro: allowed_full_admin_users
   condition: (k8s_audit_never_true)
+- macro: allow_all_k8s_users
+  condition: (k8s_audit_never_true)
+- macro: allow_all_namespaces
+  condition: (k8s_audit_never_true)
 - macro: allow_all_k8s_nodes
   condition: (k8s_audit_never_true)
 - macro: allowed_k8s_containers

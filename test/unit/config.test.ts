@@ -20,7 +20,9 @@ const USED = [
   'maxEventSize', 'webhookMaxBatchSize', 'sslCertificate', 'sslKey', 'clientCa', 'clientNames', 'tokenFile',
   'webhookMaxConnections', 'webhookMaxHeaderSize', 'webhookMaxWaiting', 'webhookHeaderTimeout',
   'webhookRequestTimeout', 'webhookIdleTimeout', 'webhookHealthPath', 'webhookReadyPath', 'webhookClusters',
-  'dedupeWindow', 'stateDir', 'knownPods', 'knownUsers',
+  'dedupeWindow', 'stateDir', 'knownPods', 'knownUsers', 'profile', 'region', 'awsEndpoints', 'pollingInterval',
+  'shift', 'lateWindow', 'filterPattern', 'visibilityTimeout', 'caFile', 'stateConfigMap', 'leaseName',
+  'leaseDuration', 'kubernetesUrl', 'kubernetesNamespace', 'kubernetesTokenFile', 'kubernetesCaFile',
 ].join(', ');
 
 interface Definition {
@@ -196,7 +198,7 @@ describe('what is refused', () => {
     [{ dedupeWindow: -1 }, 'key "dedupeWindow" must be a whole number from 0 to 1048576, not -1'],
     [{ webhookIdleTimeout: 0 }, 'key "webhookIdleTimeout" must be a whole number from 1 to 86400, not 0'],
     [{ region: false }, 'key "region" must be a string, not a value of another type'],
-    [{ shift: '1' }, 'key "shift" must be a whole number from 0 to 4294967295, not "1"'],
+    [{ shift: '1' }, 'key "shift" must be a whole number from 0 to 1209600, not "1"'],
   ])('%j', (config, message) => expect(refusal(config)).toBe(`init_config: ${message}`));
 
   test('a long value is shortened', () => {
@@ -227,7 +229,7 @@ describe('secrets', () => {
     const message = refusal(config);
     expect(message).not.toBeNull();
     expect(message).not.toContain('SharedAccess');
-    expect(message).not.toContain('Endpoint');
+    expect(message).not.toContain('Endpoint=');
   });
 
   test('nor does a taken one reach the log', () => {
@@ -337,6 +339,22 @@ describe('the schema', () => {
       stateDir: '',
       knownPods: 10_000,
       knownUsers: 10_000,
+      profile: '',
+      region: '',
+      awsEndpoints: {},
+      pollingInterval: 5,
+      shift: 1,
+      lateWindow: 300,
+      filterPattern: '',
+      visibilityTimeout: 60,
+      caFile: '',
+      stateConfigMap: '',
+      leaseName: '',
+      leaseDuration: 10,
+      kubernetesUrl: '',
+      kubernetesNamespace: '',
+      kubernetesTokenFile: '',
+      kubernetesCaFile: '',
     };
     expect(Object.fromEntries(defaults.map(([key, definition]) => [key, definition.default]))).toEqual({
       ...camel,

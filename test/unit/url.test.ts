@@ -7,8 +7,9 @@ import { Wasm } from '../support/wasm';
 import { Workspace, lines } from '../support/workspace';
 
 const FORMS =
-  'a file or directory path, file:///path to follow a growing file, or for the webhook http://host:port/path, ' +
-  'https://host:port/path or unix:///path/to.sock';
+  'a file or directory path, file:///path to follow a growing file, for the webhook http://host:port/path, ' +
+  'https://host:port/path or unix:///path/to.sock, or for a cloud eks://CLUSTER, cloudwatch://LOG-GROUP, ' +
+  's3://BUCKET/PREFIX or sqs://QUEUE-URL';
 
 const SOCKET = 'open_params: unix:// takes the absolute path of a socket, as in unix:///run/falco/audit.sock';
 

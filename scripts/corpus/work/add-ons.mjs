@@ -444,6 +444,32 @@ function asksTooMuch(cluster) {
   }
 }
 
+/** kube-state-metrics counts objects of every kind, KEDA looks up what its triggers log in with. @param {Cluster} cluster @param {number} i */
+function countsObjects(cluster, i) {
+  const metrics = pod('monitoring', 'kube-state-metrics', 'kube-state-metrics/v2.14.0');
+  watches(
+    cluster,
+    metrics,
+    ['pods', 'deployments', 'secrets', 'configmaps', 'nodes', 'jobs'][i % 6] ?? 'pods',
+  );
+  const keda = pod('keda', 'keda-operator', 'keda/v2.16.0');
+  watches(cluster, keda, i % 2 === 0 ? 'secrets' : 'horizontalpodautoscalers');
+}
+
+/** MetalLB keeps the key with which its speakers find each other. @param {Cluster} cluster */
+function announcesAddresses(cluster) {
+  const namespace = 'metallb-system';
+  const controllerOf = pod(namespace, 'controller', 'controller/v0.14.9');
+  watches(cluster, controllerOf, 'secrets', namespace);
+  watches(cluster, controllerOf, 'services');
+  cluster.request(controllerOf, {
+    verb: 'patch',
+    resource: 'services/status',
+    namespace: 'shop',
+    name: 'storefront',
+  });
+}
+
 /** Falco reads names of pods for its alerts. @param {Cluster} cluster @param {number} i */
 function collectsMetadata(cluster, i) {
   watches(
@@ -473,4 +499,6 @@ export const ADD_ON_WORK = [
   { times: 16, go: routes },
   { times: 3, go: asksTooMuch },
   { times: 8, go: collectsMetadata },
+  { times: 12, go: countsObjects },
+  { times: 4, go: announcesAddresses },
 ];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // CI: kubectl apply and helm upgrade, from inside of the cluster and from outside.
+import { ADD_ONS, AGENTS } from '../agents.mjs';
 import { controller, HELM, kubelet, KUBECTL, NODES, pipeline, pod, runner } from '../actors.mjs';
-import { AGENTS, appSpec, binding, daemonSet, deployment, generatedPod, job, role } from '../objects.mjs';
+import { appSpec, binding, daemonSet, deployment, generatedPod, job, role } from '../objects.mjs';
 import { schedule } from './control-plane.mjs';
 
 /** @typedef {import('../healthy.mjs').Work} Work */
@@ -136,6 +137,11 @@ function upgrades(cluster, actor, release, namespace, revision, change) {
   });
 }
 
+/** What Helm sends for an object of which nothing changes but the version. @param {string} chart @param {string} version */
+const newVersion = (chart, version) => ({
+  metadata: { labels: { 'app.kubernetes.io/version': version, 'helm.sh/chart': chart } },
+});
+
 /** @param {Cluster} cluster @param {number} i */
 function upgradesApplication(cluster, i) {
   const [namespace, app] = ['shop', 'storefront'];
@@ -209,16 +215,12 @@ function upgradesMonitoring(cluster) {
       name,
       body: role('ClusterRole', name, undefined, rules),
     });
-    const webhook = {
-      kind: 'ValidatingWebhookConfiguration',
-      metadata: { name: 'monitoring-admission' },
-      webhooks: [],
-    };
     cluster.request(actor, {
       verb: 'patch',
       resource: 'validatingwebhookconfigurations',
       name: 'monitoring-admission',
-      body: webhook,
+      query: 'fieldManager=helm',
+      body: newVersion('kube-prometheus-stack-66.3.0', '66.3.0'),
     });
     const grafana = {
       'grafana.ini':
@@ -256,6 +258,23 @@ function upgradesAgents(cluster) {
   }
 }
 
+/** DNS, the controllers of network and storage, and the autoscaler are upgraded. @param {Cluster} cluster */
+function upgradesAddOns(cluster) {
+  const namespace = 'kube-system';
+  for (const [name, spec] of Object.entries(ADD_ONS)) {
+    cluster.request(pipeline(KUBECTL), { verb: 'get', resource: 'deployments', namespace, name });
+    cluster.request(pipeline(KUBECTL), {
+      verb: 'patch',
+      resource: 'deployments',
+      namespace,
+      name,
+      query: 'fieldManager=platform&force=true',
+      body: deployment(name, namespace, spec),
+    });
+    rollsOut(cluster, namespace, name, spec);
+  }
+}
+
 /** Argo CD is installed: its controller may do everything, by its own manifest. @param {Cluster} cluster */
 function installsArgoCd(cluster) {
   const actor = pipeline(KUBECTL);
@@ -286,6 +305,17 @@ function installsArgoCd(cluster) {
     query: 'fieldManager=kubectl&force=true',
     code: 201,
     body: binding('ClusterRoleBinding', name, undefined, { kind: 'ClusterRole', name }, [account]),
+  });
+  cluster.request(actor, {
+    verb: 'patch',
+    resource: 'clusterroles',
+    name: 'argocd-server',
+    query: 'fieldManager=kubectl&force=true',
+    code: 201,
+    body: role('ClusterRole', 'argocd-server', undefined, [
+      { verbs: ['delete', 'get', 'patch'], apiGroups: ['*'], resources: ['*'] },
+      { verbs: ['list'], apiGroups: [''], resources: ['events'] },
+    ]),
   });
   const config = {
     kind: 'ConfigMap',
@@ -368,7 +398,16 @@ function upgradesMetricsServer(cluster) {
       resource: 'apiservices',
       name: 'v1beta1.metrics.k8s.io',
       query: 'fieldManager=helm',
+      body: newVersion('metrics-server-3.12.2', '0.7.2'),
     });
+    for (const name of ['system:metrics-server', 'system:metrics-server-aggregated-reader'])
+      cluster.request(actor, {
+        verb: 'patch',
+        resource: 'clusterroles',
+        name,
+        query: 'fieldManager=helm',
+        body: newVersion('metrics-server-3.12.2', '0.7.2'),
+      });
     const container = {
       name: 'metrics-server',
       image: 'registry.k8s.io/metrics-server/metrics-server:v0.7.2',
@@ -396,6 +435,7 @@ export const DELIVERY_WORK = [
   { times: 4, go: upgradesApplication },
   { times: 1, go: upgradesMonitoring },
   { times: 1, go: upgradesAgents },
+  { times: 1, go: upgradesAddOns },
   { times: 1, go: installsArgoCd },
   { times: 3, go: makesPreview },
   { times: 6, go: cleansUp },

@@ -12,7 +12,7 @@ import {
   person,
   pod,
 } from '../actors.mjs';
-import { agentPod, AGENTS, STATIC_PODS } from '../objects.mjs';
+import { agentPod, AGENTS, STATIC_PODS } from '../agents.mjs';
 
 /** @typedef {import('../healthy.mjs').Work} Work */
 /** @typedef {import('../cluster.mjs').Cluster} Cluster */
@@ -240,6 +240,34 @@ function restarts(cluster) {
       },
     });
   }
+  // kube-controller-manager has each of its controllers be a service account, and makes those that are missing.
+  const manager = component('kube-controller-manager', 'kube-controller-manager');
+  const namespace = 'kube-system';
+  for (const name of ['deployment-controller', 'selinux-warning-controller']) {
+    cluster.request(manager, { verb: 'get', resource: 'serviceaccounts', namespace, name });
+    cluster.request(manager, {
+      verb: 'create',
+      resource: 'serviceaccounts/token',
+      namespace,
+      name,
+      body: {
+        kind: 'TokenRequest',
+        apiVersion: 'authentication.k8s.io/v1',
+        spec: { audiences: null, expirationSeconds: 3607 },
+      },
+    });
+  }
+  cluster.request(manager, {
+    verb: 'create',
+    resource: 'serviceaccounts',
+    namespace,
+    name: 'selinux-warning-controller',
+    body: {
+      kind: 'ServiceAccount',
+      apiVersion: 'v1',
+      metadata: { name: 'selinux-warning-controller', namespace },
+    },
+  });
 }
 
 /** @param {Cluster} cluster @param {number} i */
