@@ -72,8 +72,10 @@ describe.skipIf(missing !== undefined)('the proxy before moto', () => {
     });
     expect(listed.KeyCount).toBe(1);
     const { url } = await setUp.createQueue('signed');
-    await client.call('sqs', 'send_message', { QueueUrl: url, MessageBody: 'ü' });
-    expect((await client.call('sqs', 'receive_message', { QueueUrl: url })).Messages).toHaveLength(1);
+    const QueueUrl = proxy.through(url);
+    expect(QueueUrl).toBe(`${proxy.url}/123456789012/signed`);
+    await client.call('sqs', 'send_message', { QueueUrl, MessageBody: 'ü' });
+    expect((await client.call('sqs', 'receive_message', { QueueUrl })).Messages).toHaveLength(1);
     await client.call('sts', 'get_caller_identity');
     await setUp.createLogStreams('/signed', ['s']);
     expect(await filterAll('/signed')).toHaveLength(1);

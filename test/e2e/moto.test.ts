@@ -7,9 +7,22 @@ import { Authority } from '../../scripts/soak/certificates.mjs';
 import { Workspace } from '../support/workspace.ts';
 import { makeAuditLog, putParts, streamName } from './aws/audit-log.ts';
 import { AwsClient, bytesOf } from './aws/client.ts';
-import { MOTO_ACCOUNT, Moto, whyNoMoto } from './aws/moto.ts';
+import { MOTO_ACCOUNT, Moto, isRegistryAway, whyNoMoto } from './aws/moto.ts';
 
 const missing = await whyNoMoto('CloudWatch Logs, S3 and SQS are');
+
+test('only a registry that pip does not reach is a reason to leave tests out', () => {
+  const none =
+    'ERROR: Could not find a version that satisfies the requirement blinker==1.9.0 (from versions: none)';
+  const retry = "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('";
+  const hashes = 'ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.';
+  expect([none, retry].map(isRegistryAway)).toEqual([true, true]);
+  expect([hashes, `${retry}\n${hashes}`, 'ERROR: No space left on device'].map(isRegistryAway)).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
 
 describe.skipIf(missing !== undefined)('moto', () => {
   let moto: Moto;

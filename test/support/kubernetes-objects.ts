@@ -21,7 +21,7 @@ export const CONFIG_MAPS: Resource = {
   updatesUnconditionally: true,
 };
 
-/** Of a config map's keys and values together. */
+/** Of a config map's values together, in bytes. */
 const MAX_CONFIG_MAP = 1 << 20;
 /** Six digits of the second and no others: Go's layout of MicroTime. */
 const MICRO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
@@ -99,7 +99,7 @@ export function causesOf(resource: Resource, { metadata = {}, spec, data }: Kube
 function dataCauses(data: Record<string, string>, causes: Cause[]): void {
   let size = 0;
   for (const [key, value] of Object.entries(data)) {
-    size += Buffer.byteLength(key) + Buffer.byteLength(value);
+    size += Buffer.byteLength(value);
     if (/^[-._a-zA-Z0-9]{1,253}$/.test(key) && key !== '.' && !key.startsWith('..')) continue;
     const message = `Invalid value: ${JSON.stringify(key)}: a valid config key must consist of alphanumeric characters`;
     causes.push({ reason: 'FieldValueInvalid', message, field: `data[${key}]` });

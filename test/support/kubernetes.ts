@@ -196,7 +196,8 @@ export class KubernetesApi extends StandIn {
     if (version === '' && !resource.updatesUnconditionally) {
       const message = 'Invalid value: 0x0: must be specified for an update';
       const cause = { reason: 'FieldValueInvalid' as const, message, field: 'metadata.resourceVersion' };
-      return refuse.invalid(resource, name, [cause]);
+      // Here the real one names the resource where it otherwise names the kind.
+      return refuse.invalid({ ...resource, kind: resource.plural }, name, [cause]);
     }
     if (version !== '' && version !== now.resourceVersion) return refuse.conflict(resource, name);
     const causes = causesOf(resource, object);

@@ -60,6 +60,7 @@ export class AwsClient {
   private readonly waiting = new Map<number, Waiting>();
   private count = 0;
   private complaint = '';
+  private hasEnded = false;
 
   constructor({ endpoint, region = 'eu-west-1', ca = '', env, ...keys }: ClientOptions) {
     const script = join(repositoryRoot, 'test', 'e2e', 'aws', 'client.py');
@@ -69,7 +70,10 @@ export class AwsClient {
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...(env ?? environmentOf(keys)) },
     });
     this.child.stderr?.on('data', (part) => (this.complaint = (this.complaint + part).slice(-2000)));
-    this.child.on('close', () => this.fail(new Error(`boto3 has ended: ${this.complaint}`)));
+    this.child.on('close', () => {
+      this.hasEnded = true;
+      this.fail(this.end());
+    });
     // Its end is told above.
     this.child.stdin?.on('error', () => {});
     if (this.child.stdout !== null) {
@@ -88,6 +92,7 @@ export class AwsClient {
   call(service: string, operation: string, parameters: object = {}): Promise<Answer> {
     const number = this.count++;
     return new Promise((resolve, reject) => {
+      if (this.hasEnded) return reject(this.end());
       this.waiting.set(number, { resolve, reject });
       this.child.stdin?.write(`${JSON.stringify([number, service, operation, parameters])}\n`);
     });
@@ -118,7 +123,7 @@ export class AwsClient {
     return events.length;
   }
 
-  /** Puts an object, and its bucket before it if there is none. */
+  /** Puts an object into a bucket that is there. */
   async putObject(bucket: string, key: string, body: string | Uint8Array): Promise<void> {
     const parameters = { Bucket: bucket, Key: key, Body: bytes(body) };
     await this.call('s3', 'put_object', parameters);
@@ -180,6 +185,10 @@ export class AwsClient {
   /** Ends the process. */
   close(): void {
     this.child.kill('SIGKILL');
+  }
+
+  private end(): Error {
+    return new Error(`boto3 has ended: ${this.complaint}`);
   }
 
   private take(line: string): void {

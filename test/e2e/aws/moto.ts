@@ -62,12 +62,19 @@ export async function installMoto(): Promise<string | undefined> {
     logFile,
   });
   if (code !== 0) {
-    const isAway = /connection broken by|\(from versions: none\)/.test(output);
-    if (isAway) return 'pip does not reach its registry, so there is no moto';
+    if (isRegistryAway(output)) return 'pip does not reach its registry, so there is no moto';
     throw new UserError(`cannot install moto: pip ended with ${code}; its output is in ${logFile}`);
   }
   writeStamp(stampFile, { recipe, versions: { python }, files: [] });
   return undefined;
+}
+
+/** Whether pip failed because it does not reach its registry, by what it said; a wrong checksum is another matter. */
+export function isRegistryAway(output: string): boolean {
+  const isAway = /\(from versions: none\)|Max retries exceeded|Read timed out|connection broken by/.test(
+    output,
+  );
+  return isAway && !output.includes('DO NOT MATCH THE HASHES');
 }
 
 /** `installMoto` for a test file that is nothing without moto: says loudly that it is left out, and for what reason. */

@@ -88,6 +88,11 @@ export class AwsProxy {
     return this.server.url;
   }
 
+  /** A URL that moto has made, such as a queue's, by way of the proxy. */
+  through(url: string): string {
+    return url.replace(this.options.upstream, this.url);
+  }
+
   /** Begins to listen; after `close`, on the same port as before. */
   async open(): Promise<this> {
     await this.server.open();
