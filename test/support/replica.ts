@@ -88,7 +88,7 @@ export class Cluster extends KubernetesApi {
   }
 
   /** What it answers to a request of the plugin. */
-  serve({ method, url, headers, body }: WebCall): Reply {
+  respond({ method, url, headers, body }: WebCall): Reply {
     const { pathname, searchParams } = new URL(url);
     return this.answer({ time: 0, method, path: pathname, query: searchParams, headers, body });
   }
