@@ -23,8 +23,9 @@ export class AwsService {
     readonly name: string,
     config: Config,
   ) {
-    this.region = regionOf(config);
-    this.chain = new CredentialChain(config.text(PROFILE), this.region);
+    const region = regionOf(config);
+    this.chain = new CredentialChain(config.text(PROFILE), region);
+    this.region = region;
     this.authorities = config.text(CA_FILE) != '' ? config.text(CA_FILE) : systemAuthorities();
     const endpoint = endpointOf(name, config);
     this.hasOwnEndpoint = endpoint != '';
