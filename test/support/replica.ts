@@ -78,6 +78,10 @@ export class Account {
     this.workspace.write(name, text);
   }
 
+  at(name: string): string {
+    return this.workspace.at(name);
+  }
+
   mount(host: Host): void {
     for (const name of ['token', 'ca.crt', 'namespace'])
       host.redirects.set(ACCOUNT + name, this.workspace.at(name));
