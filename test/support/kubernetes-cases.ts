@@ -330,7 +330,7 @@ export const API_CASES: ApiCase[] = [
   {
     title: 'and nothing else',
     plural: 'configmaps',
-    steps: [madeMap, { method: 'PATCH', type: MERGE, body: () => ({ binaryData: { other: '!' } }) }],
+    steps: [{ method: 'POST', body: (last) => ({ ...configMap()(last), binaryData: { other: '!' } }) }],
     code: 400,
     reason: 'BadRequest',
   },
