@@ -13,22 +13,41 @@ import { Fault } from '../audit/faults';
 import { Payload } from '../audit/payload';
 import { NO_TIME } from '../audit/time';
 import { AwsCall, Outcome } from '../cloud/aws/call';
+import { Credentials } from '../cloud/aws/credentials';
 import { AwsService } from '../cloud/aws/service';
 import { IdJournal, JOURNAL_ENTRIES } from '../cloud/logs/id_journal';
-import { kept, keptLength, noteRecent, recentCount, recentId, takeKept } from '../cloud/logs/kept';
+import {
+  kept,
+  keptLength,
+  noteRecent,
+  positionOf,
+  recentCount,
+  recentId,
+  takeKept,
+} from '../cloud/logs/kept';
 import { KnownIds } from '../cloud/logs/known_ids';
 import { Lane } from '../cloud/logs/lane';
 import { LogGroup } from '../cloud/logs/log_group';
 import { LogPage } from '../cloud/logs/page';
 import { LogReport } from '../cloud/logs/report';
-import { openProgress, statePath, unusable } from '../cloud/open_progress';
-import { NoProgress, Progress } from '../cloud/progress';
+import { Progress } from '../cloud/progress';
+import { progressFor } from '../cloud/progress_for';
 import { Config } from '../config/config';
-import { FILTER_PATTERN, LATE_WINDOW, MAX_EVENT_SIZE, POLLING_INTERVAL, SHIFT } from '../config/schema';
+import {
+  FILTER_PATTERN,
+  LATE_WINDOW,
+  MAX_EVENT_SIZE,
+  POLLING_INTERVAL,
+  SHIFT,
+  STATE_CONFIG_MAP,
+  STATE_DIR,
+} from '../config/schema';
 import { Counter, counters } from '../counters';
-import { keptAddress, survivor, WHOLE_PAYLOAD } from '../survivor';
+import { WHOLE_PAYLOAD, keptAddress, survivor } from '../survivor';
+import { hashOfText, hexOf } from '../state/hash';
 import { Backoff } from '../web/backoff';
 import { Pace } from '../web/pace';
+import { shownPath } from './input';
 import { Poll, Source } from './source';
 
 const TARGET = 'Logs_20140328.FilterLogEvents';
@@ -64,7 +83,7 @@ export class CloudWatch extends Source {
   private shift: i64;
   private half: i64;
   private owner: u64;
-  private keeper: Progress = new NoProgress();
+  private keeper: Progress;
   private journal: IdJournal | null = null;
   // The progress that it reads by; 0: it does not read.
   private epoch: u32 = 0;
@@ -88,6 +107,7 @@ export class CloudWatch extends Source {
   private reading: Lane | null = null;
   private asked: Lane | null = null;
   private hasCome: bool = false;
+  private signedWith: Credentials | null = null;
   private call: AwsCall = new AwsCall(MAX_ANSWER);
   private other: AwsCall = new AwsCall(MAX_ANSWER);
   private page: LogPage = new LogPage();
@@ -105,13 +125,17 @@ export class CloudWatch extends Source {
   private trappedEvent: u64 = 0;
   private trapped: u64 = 0;
 
+  /** `params` is open_params, which names what is kept. */
   constructor(
     private group: LogGroup,
+    params: string,
     config: Config,
   ) {
     super();
     forgetClusters();
     const service = new AwsService('logs', config);
+    const keeper = progressFor(params, config);
+    this.keeper = keeper;
     const pattern = config.text(FILTER_PATTERN);
     this.service = service;
     this.pattern = pattern;
@@ -124,8 +148,8 @@ export class CloudWatch extends Source {
     this.payload.faults.origin = 'an event of the log group "' + group.name + '"';
     if (group.cluster != '') this.payload.cluster = nameCluster(group.cluster);
     if (this.isAfterTrap) this.noteTrap();
-    this.problem = group.problem != '' ? group.problem : this.service.problem;
-    if (this.problem == '') this.openState(config);
+    this.problem = service.problem != '' ? service.problem : keeper.problem;
+    if (this.problem == '') this.openJournal(params, config);
     if (this.problem != '') this.close();
     else this.follow();
   }
@@ -138,17 +162,16 @@ export class CloudWatch extends Source {
     if (this.trapped == WHOLE_PAYLOAD && this.trappedEvent == 0) this.limit = FEW_EVENTS;
   }
 
-  private openState(config: Config): void {
-    const opened = openProgress('cloudwatch', this.owner, config);
-    this.problem = opened.problem;
-    const progress = opened.progress;
-    if (!progress) return;
-    this.keeper = progress;
-    const path = statePath('cloudwatch', this.owner, '.ids', config);
-    if (path == '') return;
+  /** Opens the journal, if progress is kept in files. */
+  private openJournal(params: string, config: Config): void {
+    const folder = config.text(STATE_DIR);
+    if (folder == '' || config.text(STATE_CONFIG_MAP) != '') return;
+    const name = 'progress-' + hexOf(hashOfText(params)) + '.ids';
+    const path = folder + (folder.endsWith('/') ? '' : '/') + name;
     const journal = new IdJournal(path, this.owner);
     this.journal = journal;
-    if (!journal.open()) this.problem = unusable(path, journal.problem);
+    if (journal.open()) return;
+    this.problem = 'init_config: key "stateDir": cannot use ' + shownPath(path) + ': ' + journal.problem;
   }
 
   // --- progress ---
@@ -171,7 +194,11 @@ export class CloudWatch extends Source {
     const progress = this.keeper;
     this.now = now;
     let why = 'after an internal error';
-    const isKept = this.isAfterTrap && kept.owner == this.owner;
+    // Another replica may have gone on since the trap.
+    const isKept =
+      this.isAfterTrap &&
+      kept.owner == this.owner &&
+      kept.position >= positionOf(progress.address, progress.length);
     this.isAfterTrap = false;
     if (!isKept && takeKept(progress.address, progress.length, this.owner, now)) {
       why = 'where it was';
@@ -381,6 +408,7 @@ export class CloudWatch extends Source {
     this.hasCome = false;
     const body = this.group.query(lane, this.pattern, this.limit);
     counters.add(Counter.CloudCalls, 1);
+    this.signedWith = credentials;
     const url = service.url + '/';
     this.call.beginJson(
       url,
@@ -395,11 +423,7 @@ export class CloudWatch extends Source {
   }
 
   private isReady(): bool {
-    const chain = this.service.chain;
-    if (!chain.turn()) {
-      if (chain.problem != '') this.report.withoutCredentials(chain.problem);
-      return false;
-    }
+    if (!this.service.chain.turn()) return false;
     return this.pace.isDue() && this.backoff.isDue() && host.monotonic() >= this.restUntil;
   }
 
@@ -476,7 +500,7 @@ export class CloudWatch extends Source {
         break;
       case Outcome.Expired:
         counters.add(Counter.CloudCallsFailed, 1);
-        this.service.chain.refuse();
+        this.service.chain.refuse(this.signedWith);
         this.backoff.fail();
         this.report.expired(call);
         break;

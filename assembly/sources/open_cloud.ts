@@ -14,21 +14,21 @@ export function isCloud(scheme: string): bool {
 /** `rest` is what stands behind `scheme://`. */
 export function openCloud(scheme: string, rest: string, config: Config, opened: Opened): void {
   if (scheme == 'eks') {
-    openCloudWatch(LogGroup.ofCluster(rest), config, opened);
+    openCloudWatch(LogGroup.ofCluster(rest), scheme + '://' + rest, config, opened);
     return;
   }
   if (scheme == 'cloudwatch') {
-    openCloudWatch(LogGroup.ofName(rest), config, opened);
+    openCloudWatch(LogGroup.ofName(rest), scheme + '://' + rest, config, opened);
     return;
   }
   opened.problem = 'open_params: ' + scheme + '://' + rest + ' is not supported yet';
 }
 
-function openCloudWatch(group: LogGroup, config: Config, opened: Opened): void {
+function openCloudWatch(group: LogGroup, params: string, config: Config, opened: Opened): void {
   opened.provider = 'eks';
   opened.problem = group.problem;
   if (opened.problem != '') return;
-  const source = new CloudWatch(group, config);
+  const source = new CloudWatch(group, params, config);
   opened.problem = source.problem;
   if (opened.problem == '') opened.source = source;
 }

@@ -9,10 +9,9 @@ import { Workspace } from './workspace';
 
 const SOURCE = `
 import { NoProgress, Progress } from './cloud/progress';
-import { openProgress } from './cloud/open_progress';
+import { progressFor } from './cloud/progress_for';
 import { Config, readConfig } from './config/config';
 import { counters } from './counters';
-import { hashOfText } from './state/hash';
 import { survivor } from './survivor';
 
 let held: ArrayBuffer = new ArrayBuffer(0);
@@ -35,10 +34,8 @@ export function configure(): u64 { return pack(readConfig(space, length, config)
 
 let progress: Progress = new NoProgress();
 export function open(): u64 {
-  const opened = openProgress('test', hashOfText(String.UTF8.decodeUnsafe(space, length)), config);
-  const found = opened.progress;
-  if (found) progress = found;
-  return pack(opened.problem);
+  progress = progressFor(String.UTF8.decodeUnsafe(space, length), config);
+  return pack(progress.problem);
 }
 export function turn(): u32 { progress.turn(); return progress.epoch; }
 export function epoch(): u32 { return progress.epoch; }

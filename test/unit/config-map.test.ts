@@ -79,7 +79,7 @@ describe('what is kept', () => {
     expect(map?.['metadata'].annotations['k8saudit-ts/about']).toMatch(
       /^How far the sources of the Falco plugin/,
     );
-    expect(world.keys).toEqual([expect.stringMatching(/^test-[0-9a-f]{16}$/)]);
+    expect(world.keys).toEqual([expect.stringMatching(/^progress-[0-9a-f]{16}$/)]);
     expect(replica.host.calls.map(({ method }) => method)).toEqual(['GET', 'POST']);
     expect(replica.host.waits).toEqual([]);
     expect(replica.messages).toEqual([]);
@@ -132,7 +132,7 @@ describe('what is kept', () => {
       silent.close();
       expect(silent.host.waits.reduce((sum, wait) => sum + wait, 0)).toBeLessThanOrEqual(100);
       expect(silent.host.openFiles).toBe(0);
-      expect(silent.messages.join('\n')).toContain('the last progress could not be saved to key "test-');
+      expect(silent.messages.join('\n')).toContain('the last progress could not be saved to key "progress-');
     }
   });
 
@@ -185,7 +185,7 @@ describe('whose it is', () => {
     first.run(10_000);
     expect([first.epoch, first.kept]).toEqual([2, 'second']);
     expect(first.messages.at(-1)).toMatch(
-      /^key "test-[0-9a-f]{16}" of ConfigMap "falco\/progress" was written by another process; reading goes on from what that one kept; do several replicas read the same\? Then they need a "leaseName"$/,
+      /^key "progress-[0-9a-f]{16}" of ConfigMap "falco\/progress" was written by another process; reading goes on from what that one kept; do several replicas read the same\? Then they need a "leaseName"$/,
     );
   });
 

@@ -45,6 +45,11 @@ export function keptLength(withIds: bool): u32 {
   return withIds ? KEPT_HEAD + recentCount() * ID : KEPT_HEAD;
 }
 
+/** The position in what was kept, or 0. */
+export function positionOf(blob: usize, length: u32): i64 {
+  return length < KEPT_HEAD ? 0 : changetype<Kept>(blob).position;
+}
+
 /** Takes what was kept, if it is about `owner` and makes sense; `now` in milliseconds. */
 export function takeKept(blob: usize, length: u32, owner: u64, now: i64): bool {
   if (length < KEPT_HEAD || length > u32(KEPT_SIZE) || load<u64>(blob) != owner) return false;

@@ -22,7 +22,8 @@ export class LogReport {
 
   /** Reading begins, at a time in milliseconds since the epoch. */
   started(from: i64, why: string): void {
-    const where = 'reading ' + this.name + ' in ' + this.service.region;
+    const region = this.service.region;
+    const where = 'reading ' + this.name + (region == '' ? '' : ' in ' + region);
     log(Severity.Info, where + ' from ' + new Date(from).toISOString() + ' on (' + why + ')');
   }
 
@@ -31,14 +32,6 @@ export class LogReport {
     if (!this.isTold) return;
     this.isTold = false;
     if (mayLog(Reason.CloudBack)) logLimited(Reason.CloudBack, Severity.Notice, this.name + ' is read again');
-  }
-
-  withoutCredentials(problem: string): void {
-    this.tell(
-      Reason.CloudCredentials,
-      Severity.Error,
-      'no credentials to read ' + this.name + ': ' + problem,
-    );
   }
 
   throttled(call: AwsCall): void {
@@ -56,8 +49,7 @@ export class LogReport {
   }
 
   expired(call: AwsCall): void {
-    const what = 'AWS does not take the credentials for ' + this.name + ': ' + call.problem;
-    this.tell(Reason.CloudCredentials, Severity.Warning, what + '; getting new ones');
+    this.failed(call.problem + ', so new credentials are got');
   }
 
   denied(call: AwsCall): void {
