@@ -75,6 +75,10 @@ export class Account {
     this.workspace.write(name, text);
   }
 
+  at(name: string): string {
+    return this.workspace.at(name);
+  }
+
   mount(host: Host): void {
     for (const name of ['token', 'ca.crt', 'namespace'])
       host.redirects.set(ACCOUNT + name, this.workspace.at(name));
@@ -88,7 +92,7 @@ export class Cluster extends KubernetesApi {
   }
 
   /** What it answers to a request of the plugin. */
-  serve({ method, url, headers, body }: WebCall): Reply {
+  respond({ method, url, headers, body }: WebCall): Reply {
     const { pathname, searchParams } = new URL(url);
     return this.answer({ time: 0, method, path: pathname, query: searchParams, headers, body });
   }
