@@ -4,11 +4,10 @@ import { forgetClusters } from '../audit/clusters';
 import { S3 } from '../cloud/aws/s3';
 import { AwsService } from '../cloud/aws/service';
 import { Sqs, regionOfQueue } from '../cloud/aws/sqs';
-import { openProgress } from '../cloud/open_progress';
+import { progressFor } from '../cloud/progress_for';
 import { Config } from '../config/config';
-import { STATE_DIR } from '../config/schema';
+import { STATE_CONFIG_MAP, STATE_DIR } from '../config/schema';
 import { Severity, log } from '../log';
-import { hashOfText } from '../state/hash';
 import { survivor } from '../survivor';
 import { Opened } from './opened';
 import { S3Source, S3Start } from './s3';
@@ -42,17 +41,20 @@ export function openS3(rest: string, config: Config, opened: Opened): void {
   const s3 = new S3(new AwsService('s3', config));
   opened.problem = s3.service.problem;
   if (opened.problem != '') return;
-  const kept = openProgress('s3', hashOfText('s3://' + url.host + '/' + prefix), config);
+  const kept = progressFor('s3://' + url.host + '/' + prefix, config);
   opened.problem = kept.problem;
-  if (!kept.progress) return;
-  if (config.text(STATE_DIR) == '' && survivor.open == 0) {
-    const text = 's3:// without stateDir: a restart begins as the first start did, and what came between is missed';
-    log(Severity.Warning, text);
+  if (kept.problem != '') {
+    kept.close();
+    return;
+  }
+  if (config.text(STATE_DIR) == '' && config.text(STATE_CONFIG_MAP) == '' && survivor.open == 0) {
+    const text = 's3:// without stateDir or stateConfigMap: a restart begins as the first start did, ';
+    log(Severity.Warning, text + 'and what came between is missed');
   }
   forgetClusters();
   const start = new S3Start(after ? after : '', !from || from == 'now');
   const name = cluster ? cluster : '';
-  opened.source = new S3Source(s3, url.host, prefix, start, name, kept.progress!, config);
+  opened.source = new S3Source(s3, url.host, prefix, start, name, kept, config);
 }
 
 /** `rest` is what stands behind `sqs://`: the queue's URL, with its https:// or without. */
@@ -75,9 +77,10 @@ export function openSqs(rest: string, config: Config, opened: Opened): void {
   if (opened.problem != '') return;
   forgetClusters();
   // The region of the bucket is the queue's: S3 sends its notifications to no other.
-  const s3 = new S3(new AwsService('s3', config, service.region));
+  const s3 = new S3(new AwsService('s3', config, '', service));
   const port = url.port < 0 ? '' : ':' + url.port.toString();
-  const scheme = service.url.startsWith('http:') ? 'http://' : 'https://';
+  const isPlain = service.hasOwnEndpoint && service.url.startsWith('http:');
+  const scheme = isPlain ? 'http://' : 'https://';
   const sqs = new Sqs(service, scheme + url.host + port + url.path);
   opened.source = new SqsSource(s3, sqs, cluster ? cluster : '', config);
 }

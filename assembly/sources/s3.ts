@@ -12,7 +12,7 @@ import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
 import { hashOfText } from '../state/hash';
 import { survivor } from '../survivor';
 import { ClusterNames } from './objects/cluster_names';
-import { JOURNAL_SIZE, journalAddress, readJournal, writeJournal, writePlace } from './objects/journal';
+import { JOURNAL_SIZE, isJournalNewer, journalAddress, readJournal, writeJournal, writePlace } from './objects/journal';
 import { Ledger } from './objects/ledger';
 import { Fate, ObjectReader } from './objects/object_reader';
 import { Trouble } from './objects/object_stream';
@@ -102,10 +102,12 @@ export class S3Source extends Source {
     this.at = 0;
     this.isSurveying = false;
     if (this.epoch == 0) return;
-    // After a trap, what was handed over before it may be newer than what was kept.
-    const isKept = this.isAfterTrap
+    const kept = this.kept;
+    // After a trap, what was handed over before it is newer than what was kept, unless another replica has gone on.
+    const isAtHand = this.isAfterTrap && isJournalNewer(kept.address, kept.length);
+    const isKept = isAtHand
       ? readJournal(journalAddress(), this.owner, this.ledger)
-      : this.kept.length == JOURNAL_SIZE && readJournal(this.kept.address, this.owner, this.ledger);
+      : kept.length == JOURNAL_SIZE && readJournal(kept.address, this.owner, this.ledger);
     this.isAfterTrap = false;
     if (!isKept) this.beginFresh();
     this.sought = survivor.first;

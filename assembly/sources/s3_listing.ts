@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists the keys under a prefix, page by page, again and again.
 import { AwsCall, Outcome } from '../cloud/aws/call';
+import { Credentials } from '../cloud/aws/credentials';
 import { KeyPage } from '../cloud/aws/list_objects';
 import { S3, objectName } from '../cloud/aws/s3';
 import { Counter, counters } from '../counters';
@@ -35,6 +36,7 @@ export class S3Listing {
   private isAsking: bool = false;
   private isLast: bool = false; // the page at hand is the last one
   private token: string = '';
+  private signedWith: Credentials | null = null;
   private due: i64 = 0; // the next listing
 
   /** `interval` between the beginnings of two listings, in seconds. */
@@ -73,11 +75,8 @@ export class S3Listing {
 
   private ask(after: string): bool {
     const chain = this.s3.service.chain;
-    if (!this.backoff.isDue()) return false;
-    if (!chain.turn() || !chain.current) {
-      if (chain.problem != '') this.tell(chain.problem);
-      return false;
-    }
+    if (!this.backoff.isDue() || !chain.turn()) return false;
+    this.signedWith = chain.current;
     this.page.clear();
     const request = this.s3.listRequest(this.bucket, this.prefix, after, this.isOpen ? this.token : '');
     this.call.begin(request, 's3', this.s3.service.region, chain.current);
@@ -118,7 +117,7 @@ export class S3Listing {
 
   private explain(outcome: Outcome): string {
     const call = this.call;
-    if (outcome == Outcome.Expired) this.s3.service.chain.refuse();
+    if (outcome == Outcome.Expired) this.s3.service.chain.refuse(this.signedWith);
     // The token may be what is refused: the listing begins anew.
     if (outcome == Outcome.Refused) this.isOpen = false;
     return this.s3.explain(call, outcome, 's3:ListBucket', 'arn:aws:s3:::' + this.bucket);

@@ -2,6 +2,7 @@
 // The messages of a queue that are ours: taken when none is left, kept from others as long as they are worked on, deleted
 // when Falco has what they tell of.
 import { AwsCall, Outcome } from '../cloud/aws/call';
+import { Credentials } from '../cloud/aws/credentials';
 import { MAX_BATCH, Sqs } from '../cloud/aws/sqs';
 import { Counter, counters } from '../counters';
 import { monotonic } from '../host';
@@ -51,6 +52,7 @@ export class Message {
 class Line {
   isAsking: bool = false;
   readonly call: AwsCall;
+  private signedWith: Credentials | null = null;
   private backoff: Backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
 
   constructor(
@@ -63,15 +65,12 @@ class Line {
 
   /** Whether a request may be made now. */
   isReady(): bool {
-    if (this.isAsking || !this.backoff.isDue()) return false;
-    const chain = this.sqs.service.chain;
-    if (chain.turn() && chain.current) return true;
-    if (chain.problem != '') this.tell(chain.problem);
-    return false;
+    return !this.isAsking && this.backoff.isDue() && this.sqs.service.chain.turn();
   }
 
   ask(request: Request): void {
-    this.call.begin(request, 'sqs', this.sqs.service.region, this.sqs.service.chain.current);
+    this.signedWith = this.sqs.service.chain.current;
+    this.call.begin(request, 'sqs', this.sqs.service.region, this.signedWith);
     counters.add(Counter.CloudCalls, 1);
     this.isAsking = true;
   }
@@ -90,7 +89,7 @@ class Line {
     }
     const isThrottled = outcome == Outcome.Throttled;
     counters.add(isThrottled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed, 1);
-    if (outcome == Outcome.Expired) this.sqs.service.chain.refuse();
+    if (outcome == Outcome.Expired) this.sqs.service.chain.refuse(this.signedWith);
     const why = outcome == Outcome.Done ? 'the answer is no JSON' : this.sqs.explain(this.call, outcome, this.permission);
     this.putOff();
     this.tell(why);

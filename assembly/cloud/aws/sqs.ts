@@ -15,17 +15,17 @@ const IDLE_TIME: u32 = 40_000;
 export const MAX_BATCH: i32 = 10;
 
 export class Sqs {
-  /** The queue's ARN, for messages. */
-  readonly arn: string;
-
   constructor(
     readonly service: AwsService,
     /** Its URL, as AWS shows it. */
     readonly queueUrl: string,
-  ) {
-    const parts = queueUrl.split('/');
-    const account = parts.length > 1 ? parts[parts.length - 2] : '';
-    this.arn = 'arn:aws:sqs:' + service.region + ':' + account + ':' + parts[parts.length - 1];
+  ) {}
+
+  /** The queue's ARN, for messages. */
+  private get arn(): string {
+    const parts = this.queueUrl.split('/');
+    const account = parts[parts.length - 2];
+    return 'arn:aws:sqs:' + this.service.region + ':' + account + ':' + parts[parts.length - 1];
   }
 
   /** Takes messages; they are ours for so many seconds. */

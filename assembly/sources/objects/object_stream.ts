@@ -2,6 +2,7 @@
 // An object of S3 as a stream of bytes. What the network or the service spoils for a moment is gone on with from the byte
 // where it was, as long as the object is the same.
 import { AwsCall, Outcome } from '../../cloud/aws/call';
+import { Credentials } from '../../cloud/aws/credentials';
 import { S3, objectName } from '../../cloud/aws/s3';
 import { Counter, counters } from '../../counters';
 import { Reason, Severity, countText, logLimited, mayLog } from '../../log';
@@ -51,6 +52,7 @@ export class ObjectStream extends Reader {
   private toSkip: u64 = 0; // bytes that come again, because the server does not know ranges
   private errors: i32 = 0;
   private isAsking: bool = false;
+  private signedWith: Credentials | null = null;
   private call: AwsCall = new AwsCall(MAX_ERROR);
   private backoff: Backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
 
@@ -112,10 +114,9 @@ export class ObjectStream extends Reader {
   private ask(): bool {
     const chain = this.s3.service.chain;
     if (!this.backoff.isDue() || !chain.turn()) return false;
-    const credentials = chain.current;
-    if (!credentials) return false;
+    this.signedWith = chain.current;
     const request = this.s3.getRequest(this.bucket, this.key, this.position, this.etag);
-    this.call.begin(request, 's3', this.s3.service.region, credentials);
+    this.call.begin(request, 's3', this.s3.service.region, this.signedWith);
     counters.add(Counter.CloudCalls, 1);
     this.isAsking = true;
     return true;
@@ -171,7 +172,7 @@ export class ObjectStream extends Reader {
     const status = call.exchange.status;
     const isThrottled = outcome == Outcome.Throttled;
     counters.add(isThrottled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed, 1);
-    if (outcome == Outcome.Expired) this.s3.service.chain.refuse();
+    if (outcome == Outcome.Expired) this.s3.service.chain.refuse(this.signedWith);
     const isPassing =
       isThrottled || outcome == Outcome.Failed || outcome == Outcome.Expired || status == 0;
     if (isPassing && (status == 0 || isThrottled || ++this.errors < MAX_ERRORS)) {
