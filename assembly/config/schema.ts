@@ -177,7 +177,7 @@ export const DEDUPE_WINDOW = integer(
   65536,
   0,
   1048576,
-  'Webhook events that are remembered so that one sent again is not delivered again; 0: none',
+  'Events of the webhook and of objects of S3 that are remembered so that one that comes again is not delivered again; 0: none',
 );
 export const STATE_DIR = text(
   'stateDir',

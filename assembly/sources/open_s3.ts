@@ -59,7 +59,11 @@ export function openS3(rest: string, config: Config, opened: Opened): void {
 
 /** `rest` is what stands behind `sqs://`: the queue's URL, with its https:// or without. */
 export function openSqs(rest: string, config: Config, opened: Opened): void {
-  const bare = rest.startsWith('https://') ? rest.substring(8) : rest.startsWith('http://') ? rest.substring(7) : rest;
+  const bare = rest.startsWith('https://')
+    ? rest.substring(8)
+    : rest.startsWith('http://')
+      ? rest.substring(7)
+      : rest;
   const url = new Url(bare, true);
   const cluster = url.take('cluster');
   url.refuseUnknown('is cluster=NAME');

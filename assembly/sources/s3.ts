@@ -12,7 +12,14 @@ import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
 import { hashOfText } from '../state/hash';
 import { survivor } from '../survivor';
 import { ClusterNames } from './objects/cluster_names';
-import { JOURNAL_SIZE, isJournalNewer, journalAddress, readJournal, writeJournal, writePlace } from './objects/journal';
+import {
+  JOURNAL_SIZE,
+  isJournalNewer,
+  journalAddress,
+  readJournal,
+  writeJournal,
+  writePlace,
+} from './objects/journal';
 import { Ledger } from './objects/ledger';
 import { Fate, ObjectReader } from './objects/object_reader';
 import { Trouble } from './objects/object_stream';
@@ -152,7 +159,10 @@ export class S3Source extends Source {
     this.at = 0;
     this.isLedgerNew = true;
     if (this.sought != 0) {
-      log(Severity.Warning, 'an object of ' + objectName(this.bucket, this.prefix) + ' was read in part and is gone');
+      log(
+        Severity.Warning,
+        'an object of ' + objectName(this.bucket, this.prefix) + ' was read in part and is gone',
+      );
       this.seekNoMore();
     }
     if (!this.isSurveying) return;

@@ -92,10 +92,7 @@ export class S3Listing {
     this.isAsking = false;
     const problem = outcome == Outcome.Done ? this.read() : this.explain(outcome);
     if (problem != '') {
-      counters.add(
-        outcome == Outcome.Throttled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed,
-        1,
-      );
+      counters.add(outcome == Outcome.Throttled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed, 1);
       this.backoff.fail(this.call.retryAfter);
       this.tell(problem);
       return Listed.Waiting;

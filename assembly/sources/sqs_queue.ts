@@ -90,7 +90,10 @@ class Line {
     const isThrottled = outcome == Outcome.Throttled;
     counters.add(isThrottled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed, 1);
     if (outcome == Outcome.Expired) this.sqs.service.chain.refuse(this.signedWith);
-    const why = outcome == Outcome.Done ? 'the answer is no JSON' : this.sqs.explain(this.call, outcome, this.permission);
+    const why =
+      outcome == Outcome.Done
+        ? 'the answer is no JSON'
+        : this.sqs.explain(this.call, outcome, this.permission);
     this.putOff();
     this.tell(why);
     return false;

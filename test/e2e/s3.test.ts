@@ -50,7 +50,9 @@ describe.skipIf(missing !== undefined)('s3:// before moto', () => {
     const { peak } = host.resources();
     await host.end('SIGTERM');
     expect(host.delivered.repeated).toBe(0);
-    console.log(`${lines.join('\n').length >> 20} MiB in one object; the host held ${peak >> 20} MiB at most`);
+    console.log(
+      `${lines.join('\n').length >> 20} MiB in one object; the host held ${peak >> 20} MiB at most`,
+    );
     expect(peak).toBeLessThan(200 << 20);
   });
 
@@ -103,7 +105,9 @@ describe.skipIf(missing !== undefined)('s3:// before moto', () => {
     await host.end('SIGTERM');
     stage.proxy.plan.next('ListObjectsV2', 'denied', 100);
     await host.start();
-    await until(() => host.messages.includes('it needs the permission s3:ListBucket on arn:aws:s3:::nowhere'));
+    await until(() =>
+      host.messages.includes('it needs the permission s3:ListBucket on arn:aws:s3:::nowhere'),
+    );
     expect(await host.end('SIGTERM')).toBe(0);
   });
 });

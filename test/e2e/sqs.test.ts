@@ -25,7 +25,10 @@ describe.skipIf(missing !== undefined)('sqs:// before moto', () => {
       QueueUrl: url,
       AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
     });
-    return Number(Attributes.ApproximateNumberOfMessages) + Number(Attributes.ApproximateNumberOfMessagesNotVisible);
+    return (
+      Number(Attributes.ApproximateNumberOfMessages) +
+      Number(Attributes.ApproximateNumberOfMessagesNotVisible)
+    );
   }
 
   const paramsOf = (url: string): string => url.replace(/^https?:/, 'sqs:');
@@ -40,7 +43,11 @@ describe.skipIf(missing !== undefined)('sqs:// before moto', () => {
     if (byTopic) await stage.client.notifyQueueThroughTopic(name, 'topic', arn);
     else await stage.client.notifyQueue(name, arn);
     for (const [i, form] of FORMS.entries()) {
-      await stage.client.putObject(name, `a/${i} ü+&%=~.${form}`, objectOf(eventLines('form', i * 500, 500), form));
+      await stage.client.putObject(
+        name,
+        `a/${i} ü+&%=~.${form}`,
+        objectOf(eventLines('form', i * 500, 500), form),
+      );
     }
     const host = stage.host(paramsOf(url));
     await host.start();

@@ -153,10 +153,15 @@ export class FakeSqs {
     const other = this.onSqs(operation, call);
     if (other) return other;
     if (operation === 'ReceiveMessage') return this.receive(parameters);
-    const entries = parameters['Entries'] as { Id: string; ReceiptHandle: string; VisibilityTimeout?: number }[];
+    const entries = parameters['Entries'] as {
+      Id: string;
+      ReceiptHandle: string;
+      VisibilityTimeout?: number;
+    }[];
     for (const { ReceiptHandle, VisibilityTimeout } of entries) {
       const at = this.messages.findIndex(({ id, receives }) => `${id} "${receives}"` === ReceiptHandle);
-      if (operation === 'DeleteMessageBatch' && at >= 0) this.deleted.push(this.messages.splice(at, 1)[0]!.id);
+      if (operation === 'DeleteMessageBatch' && at >= 0)
+        this.deleted.push(this.messages.splice(at, 1)[0]!.id);
       else if (at >= 0) this.hide(this.messages[at]!, VisibilityTimeout!);
     }
     return { body: JSON.stringify({ Successful: entries.map(({ Id }) => ({ Id })), Failed: [] }) };
@@ -179,7 +184,9 @@ export class FakeSqs {
       Body: body,
     }));
     // A long poll that finds nothing takes its time.
-    return messages.length > 0 ? { body: JSON.stringify({ Messages: messages }) } : { body: '{}', after: 20_000 };
+    return messages.length > 0
+      ? { body: JSON.stringify({ Messages: messages }) }
+      : { body: '{}', after: 20_000 };
   }
 }
 
@@ -214,7 +221,12 @@ export class Cloud {
 }
 
 /** A notification of S3. */
-export const notice = (key: string, bucket = 'logs', event = 'ObjectCreated:Put', more: object = {}): object => ({
+export const notice = (
+  key: string,
+  bucket = 'logs',
+  event = 'ObjectCreated:Put',
+  more: object = {},
+): object => ({
   Records: [
     {
       eventVersion: '2.1',

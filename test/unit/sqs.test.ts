@@ -88,10 +88,16 @@ describe('messages', () => {
     ['other JSON', { a: 1 }],
     ['an array', '[1]'],
     ['records of something else', { Records: [{ eventName: 'x' }] }],
-    ['a record without a key', { Records: [{ eventName: 'ObjectCreated:Put', s3: { bucket: { name: 'logs' } } }] }],
+    [
+      'a record without a key',
+      { Records: [{ eventName: 'ObjectCreated:Put', s3: { bucket: { name: 'logs' } } }] },
+    ],
     ['a key that is no encoding', notice('x', 'logs', 'ObjectCreated:Put', { key: '%zz' })],
     ['SNS in SNS in SNS', inSns(inSns(inSns(notice('a'))))],
-    ['too many records', { Records: Array.from({ length: 1001 }, () => (notice('a') as { Records: object[] }).Records[0]) }],
+    [
+      'too many records',
+      { Records: Array.from({ length: 1001 }, () => (notice('a') as { Records: object[] }).Records[0]) },
+    ],
     ['deep JSON', `${'['.repeat(5000)}${']'.repeat(5000)}`],
   ])('%s: left for the dead-letter queue, and nothing waits for it', (_name, body) => {
     const cloud = new Cloud();
@@ -207,7 +213,12 @@ describe('visibility', () => {
     cloud.s3.onGet = (key, _call, usual) => (key === 'a' ? { ...usual, after: 20_000 } : undefined);
     cloud.sqs.onSqs = (operation) =>
       operation === 'ChangeMessageVisibilityBatch'
-        ? { body: JSON.stringify({ Successful: [{ Id: '0' }], Failed: [{ Id: '1', Code: 'MessageNotInflight', SenderFault: true }] }) }
+        ? {
+            body: JSON.stringify({
+              Successful: [{ Id: '0' }],
+              Failed: [{ Id: '1', Code: 'MessageNotInflight', SenderFault: true }],
+            }),
+          }
         : undefined;
     cloud.sqs.send(notice('a'));
     cloud.sqs.send(notice('b'));
@@ -264,9 +275,21 @@ describe('objects that cannot be read', () => {
 
 describe('the queue', () => {
   test.each([
-    ['throttled', { status: 400, body: '{"__type":"com.amazonaws.sqs#RequestThrottled","message":"m"}' }, 'RequestThrottled'],
-    ['not there', { status: 400, body: '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m"}' }, 'eu-west-1 its region?'],
-    ['denied', { status: 403, body: '{"__type":"AccessDeniedException","message":"m"}' }, 'sqs:ReceiveMessage on arn:aws:sqs:eu-west-1:123456789012:audit'],
+    [
+      'throttled',
+      { status: 400, body: '{"__type":"com.amazonaws.sqs#RequestThrottled","message":"m"}' },
+      'RequestThrottled',
+    ],
+    [
+      'not there',
+      { status: 400, body: '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m"}' },
+      'eu-west-1 its region?',
+    ],
+    [
+      'denied',
+      { status: 403, body: '{"__type":"AccessDeniedException","message":"m"}' },
+      'sqs:ReceiveMessage on arn:aws:sqs:eu-west-1:123456789012:audit',
+    ],
     ['away', { failure: 'name' as const }, 'trying again'],
     ['a web page', { body: '<html></html>' }, 'no JSON'],
   ])('%s: told, and asked again', (_name, answer, words) => {
@@ -290,7 +313,11 @@ describe('the queue', () => {
   test.each([
     ['sqs://sqs.us-east-2.amazonaws.com/1/q', 'https://sqs.us-east-2.amazonaws.com/', 'us-east-2'],
     ['sqs://https://sqs.us-east-2.amazonaws.com/1/q', 'https://sqs.us-east-2.amazonaws.com/', 'us-east-2'],
-    ['sqs://vpce-0a.sqs.eu-north-1.vpce.amazonaws.com/1/q', 'https://sqs.eu-north-1.amazonaws.com/', 'eu-north-1'],
+    [
+      'sqs://vpce-0a.sqs.eu-north-1.vpce.amazonaws.com/1/q',
+      'https://sqs.eu-north-1.amazonaws.com/',
+      'eu-north-1',
+    ],
     ['sqs://us-west-1.queue.amazonaws.com/1/q', 'https://sqs.us-west-1.amazonaws.com/', 'us-west-1'],
   ])('the region of %s', (params, url, region) => {
     const cloud = new Cloud();
@@ -316,7 +343,10 @@ describe('traps', () => {
     const cloud = new Cloud();
     const events = eventsOf(...idRange(0, 700));
     events.splice(600, 0, poison);
-    cloud.s3.put('1', eventOf('first')).put('2', `${events.join('\n')}\n`).put('3', eventOf('last'));
+    cloud.s3
+      .put('1', eventOf('first'))
+      .put('2', `${events.join('\n')}\n`)
+      .put('3', eventOf('last'));
     ['1', '2', '3'].forEach((key) => cloud.sqs.send(notice(key)));
     const config = cloud.config({});
     let wasm = cloud.open(QUEUE);

@@ -20,8 +20,7 @@ const OF_BUCKET: string[] = [
   'InvalidObjectName',
 ];
 /** S3 wants the hash (SHA-256) of the body beside the signature; all our bodies are empty. */
-const BODY_HASH =
-  'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+const BODY_HASH = 'x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 /** Characters of an object's name that a message repeats. */
 const MAX_SHOWN = 256;
 
@@ -79,7 +78,8 @@ export class S3 {
   explain(call: AwsCall, outcome: Outcome, permission: string, resource: string): string {
     countText();
     if (outcome == Outcome.Denied) {
-      const also = permission == 's3:GetObject' ? ', and kms:Decrypt if a key of KMS encrypts the object' : '';
+      const also =
+        permission == 's3:GetObject' ? ', and kms:Decrypt if a key of KMS encrypts the object' : '';
       return call.problem + '; it needs the permission ' + permission + ' on ' + shown(resource) + also;
     }
     const region = call.exchange.header('x-amz-bucket-region');

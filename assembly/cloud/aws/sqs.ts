@@ -78,7 +78,14 @@ export class Sqs {
       return call.problem + '; it needs the permission ' + permission + ' on ' + this.arn;
     }
     if (call.code == 'QueueDoesNotExist' || call.code.endsWith('NonExistentQueue')) {
-      return call.problem + '; is ' + this.queueUrl + ' the URL of the queue, and ' + this.service.region + ' its region?';
+      return (
+        call.problem +
+        '; is ' +
+        this.queueUrl +
+        ' the URL of the queue, and ' +
+        this.service.region +
+        ' its region?'
+      );
     }
     return call.problem;
   }

@@ -42,7 +42,8 @@ export function isJournalNewer(kept: usize, keptLength: u32): bool {
 
 /** Goes on from a blob; false when it is none of this owner. */
 export function readJournal(from: usize, owner: u64, ledger: Ledger): bool {
-  if (load<u32>(from) != FORMAT || load<u64>(from, 8) != owner || !ledger.read(from + LEDGER_AT)) return false;
+  if (load<u32>(from) != FORMAT || load<u64>(from, 8) != owner || !ledger.read(from + LEDGER_AT))
+    return false;
   store<u32>(placesAddress(), load<u32>(from, 4), 4);
   memory.copy(changetype<usize>(survivor) + PLACE_FROM, from + PLACE_AT, PLACE_SIZE);
   return true;

@@ -173,14 +173,18 @@ export class ObjectStream extends Reader {
     const isThrottled = outcome == Outcome.Throttled;
     counters.add(isThrottled ? Counter.CloudCallsThrottled : Counter.CloudCallsFailed, 1);
     if (outcome == Outcome.Expired) this.s3.service.chain.refuse(this.signedWith);
-    const isPassing =
-      isThrottled || outcome == Outcome.Failed || outcome == Outcome.Expired || status == 0;
+    const isPassing = isThrottled || outcome == Outcome.Failed || outcome == Outcome.Expired || status == 0;
     if (isPassing && (status == 0 || isThrottled || ++this.errors < MAX_ERRORS)) {
       this.backoff.fail(call.retryAfter);
       this.tell(call.problem != '' ? call.problem : call.exchange.problem);
       return Read.Nothing;
     }
-    const why = this.s3.explain(call, outcome, 's3:GetObject', 'arn:aws:s3:::' + this.bucket + '/' + this.key);
+    const why = this.s3.explain(
+      call,
+      outcome,
+      's3:GetObject',
+      'arn:aws:s3:::' + this.bucket + '/' + this.key,
+    );
     return this.fail(troubleOf(call, outcome, status), why);
   }
 
