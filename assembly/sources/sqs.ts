@@ -83,6 +83,7 @@ export class SqsSource extends Source {
       this.queue.finishFirst();
       return true;
     }
+    if (this.queue.isBehind) return false;
     const object = message.objects[message.next];
     const known = settledHow(object.identity);
     if (known == Settled.Unknown) {

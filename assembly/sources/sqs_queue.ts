@@ -20,7 +20,7 @@ const MAX_ANSWER: u32 = 256 * 1024;
 /** Messages that wait to be deleted; the oldest of more comes again. */
 const MAX_DELETABLE: i32 = 100;
 /** Milliseconds to wait after failures. */
-const FIRST_WAIT: u32 = 500;
+const FIRST_WAIT: u32 = 200;
 const LONGEST_WAIT: u32 = 60_000;
 const NANOSECONDS: i64 = 1_000_000_000;
 
@@ -208,6 +208,15 @@ export class SqsQueue {
     if (message.isLeft) return;
     this.deletable.push(message.receipt);
     if (this.deletable.length > MAX_DELETABLE) this.deletable.shift();
+    if (!this.deleteLine.isAsking) this.startDelete();
+  }
+
+  /**
+   * Whether messages that are done wait for others to be deleted. What is read meanwhile would come twice if this process
+   * were killed. A service that does not delete holds nothing up.
+   */
+  get isBehind(): bool {
+    return this.deleteLine.isAsking && this.deletable.length > 0;
   }
 
   private startDelete(): void {

@@ -5,6 +5,8 @@ import * as zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { drain } from '../support/drive';
 import { idsOf } from '../support/events';
+import type { WebAnswer } from '../support/host';
+import { Account, Cluster, ENVIRONMENT } from '../support/replica';
 import type { Wasm } from '../support/wasm';
 import { Workspace } from '../support/workspace';
 import { Cloud, deliveryOf, errorXml, eventOf, eventsOf, idRange } from './s3-support';
@@ -625,6 +627,30 @@ describe('traps', () => {
     expect(wasm.counts()).toMatchObject({ events_dropped_trap: 1, objects_read: 3 });
   });
 
+  test.each([
+    ['without state', false],
+    ['with a checkpoint', true],
+  ])('between two batches, over and over: all are delivered once: %s', (_name, hasState) => {
+    const cloud = new Cloud();
+    const more = hasState ? { stateDir: new Workspace().at('state') } : {};
+    const list = idRange(0, 1830);
+    cloud.s3.put('eks/1', `${eventsOf(...list.slice(0, 600)).join('\n')}\n`);
+    cloud.s3.put('eks/2', deliveryOf(list.slice(600, 1200)));
+    const items = eventsOf(...list.slice(1200, 1800)).map((event) => JSON.parse(event) as object);
+    cloud.s3.put('eks/3', `${JSON.stringify({ kind: 'EventList', items })}\n`);
+    list.slice(1800).forEach((id) => cloud.s3.put(`eks/4/${id.padStart(9, '_')}`, eventOf(id)));
+    let wasm = cloud.open(FROM_START, more);
+    const found: string[] = [];
+    for (let idle = 0; idle < 10;) {
+      const batch = wasm.nextBatch();
+      idle = batch === 'timeout' ? idle + 1 : 0;
+      if (!Array.isArray(batch)) continue;
+      found.push(...idsOf(batch));
+      wasm = wasm.successor(cloud.config(more), FROM_START);
+    }
+    expect(found).toEqual(list);
+  });
+
   test('the first event of an object', () => {
     const cloud = new Cloud();
     cloud.s3.put('eks/1', `${eventsOf('a').join('\n')}\n`).put('eks/2', `${poison}\n${eventOf('b')}\n`);
@@ -641,6 +667,37 @@ describe('traps', () => {
       }
     }
     expect(found).toEqual(['a', 'b']);
+  });
+});
+
+describe('with a ConfigMap', () => {
+  test('of two replicas one reads; the other one goes on from there', () => {
+    const cloud = new Cloud();
+    const cluster = new Cluster();
+    new Account().mount(cloud.host);
+    for (const [name, value] of Object.entries(ENVIRONMENT)) cloud.host.environment.set(name, value);
+    const answer = cloud.host.onCall;
+    cloud.host.onCall = (call) => {
+      if (!call.url.includes('/api')) return answer(call);
+      const { status, headers, body } = cluster.respond(call);
+      return { status, headers, body } as WebAnswer;
+    };
+    const more = { stateConfigMap: 'progress', leaseName: 'falco', leaseDuration: 10 };
+    const during = (wasm: Wasm, seconds: number): string[] => {
+      const found: string[] = [];
+      for (let i = 0; i < seconds; i++) {
+        later(cloud, 1);
+        found.push(...ids(wasm));
+      }
+      return found;
+    };
+    cloud.s3.put('eks/1', eventOf('a')).put('eks/2', `${eventsOf(...idRange(0, 600)).join('\n')}\n`);
+    const first = cloud.open(FROM_START, more);
+    expect(during(first, 30)).toEqual(['a', ...idRange(0, 600)]);
+    // It is stopped; both share a host here, so its requests end.
+    cloud.host.afterTrap();
+    cloud.s3.put('eks/3', eventOf('b'));
+    expect(during(cloud.open(FROM_START, more), 60)).toEqual(['b']);
   });
 });
 

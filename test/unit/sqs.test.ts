@@ -157,6 +157,25 @@ describe('deleting', () => {
     expect(cloud.messages.join('\n')).toContain('sqs:DeleteMessage');
   });
 
+  test('what is slowly deleted holds the next object back, what is not deleted does not', () => {
+    const cloud = new Cloud();
+    const keys = Array.from({ length: 6 }, (_, i) => `${i}`);
+    for (const key of keys) {
+      cloud.s3.put(key, eventOf(key));
+      cloud.sqs.send(notice(key));
+    }
+    let isSlow = true;
+    cloud.sqs.onSqs = (operation) => {
+      if (operation !== 'DeleteMessageBatch') return undefined;
+      return isSlow ? { body: '{"Successful":[],"Failed":[]}', after: 5_000 } : { failure: 'connect' };
+    };
+    const wasm = cloud.open(QUEUE);
+    // One is being deleted, one is done.
+    expect(ids(wasm)).toEqual(['0', '1']);
+    isSlow = false;
+    expect(during(cloud, wasm, 10)).toEqual(['2', '3', '4', '5']);
+  });
+
   test('entries that the service could not delete', () => {
     const cloud = new Cloud();
     cloud.s3.put('a', eventOf('a'));
@@ -365,6 +384,34 @@ describe('traps', () => {
     }
     expect([...found].sort()).toEqual(['first', ...idRange(0, 700), 'last'].sort());
     expect(traps).toBe(1);
+    expect(cloud.sqs.messages).toEqual([]);
+  });
+
+  test('between two batches, over and over: all are delivered once', () => {
+    const cloud = new Cloud();
+    const list = idRange(0, 2000);
+    cloud.s3.put('1', `${eventsOf(...list.slice(0, 900)).join('\n')}\n`);
+    cloud.s3.put('2', deliveryOf(list.slice(900, 1980)));
+    cloud.sqs.send(notice('1'));
+    cloud.sqs.send(notice('2'));
+    for (const id of list.slice(1980)) {
+      cloud.s3.put(id, eventOf(id));
+      cloud.sqs.send(notice(id));
+    }
+    const config = cloud.config();
+    let wasm = cloud.open(QUEUE);
+    const found: string[] = [];
+    for (let idle = 0; idle < 200;) {
+      const batch = wasm.nextBatch();
+      idle = batch === 'timeout' ? idle + 1 : 0;
+      if (!Array.isArray(batch)) {
+        later(cloud, 1);
+        continue;
+      }
+      found.push(...idsOf(batch));
+      wasm = wasm.successor(config, QUEUE);
+    }
+    expect([...found].sort()).toEqual([...list].sort());
     expect(cloud.sqs.messages).toEqual([]);
   });
 });

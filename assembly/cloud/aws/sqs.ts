@@ -9,8 +9,9 @@ import { AwsService } from './service';
 
 /** Seconds that SQS waits for a message: its most. */
 const LONG_POLL: i32 = 20;
-/** Milliseconds without a byte after which a request is given up: more than SQS waits. */
-const IDLE_TIME: u32 = 40_000;
+/** Milliseconds without a byte after which a request is given up; to receive, more than SQS waits. */
+const IDLE_TIME: u32 = 10_000;
+const RECEIVE_TIME: u32 = 40_000;
 /** Messages in one request: SQS's most. */
 export const MAX_BATCH: i32 = 10;
 
@@ -37,7 +38,9 @@ export class Sqs {
       LONG_POLL.toString() +
       ',"VisibilityTimeout":' +
       visibility.toString();
-    return this.request('ReceiveMessage', rest);
+    const request = this.request('ReceiveMessage', rest);
+    request.idleTime = RECEIVE_TIME;
+    return request;
   }
 
   /** Deletes messages, at most MAX_BATCH; the id of each is its place. */
