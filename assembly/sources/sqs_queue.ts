@@ -137,8 +137,10 @@ export class SqsQueue {
 
   /** Goes on with what does not depend on messages being read: keeps and deletes them. */
   turn(): void {
-    if (this.deleteLine.isAnswered(this.json)) this.takeDeleted();
-    if (!this.deleteLine.isAsking) this.startDelete();
+    const line = this.deleteLine;
+    if (line.isAnswered(this.json)) this.takeDeleted();
+    else if (!line.isAsking && this.deleting.length > 0) this.putBack();
+    if (!line.isAsking) this.startDelete();
     if (this.extendLine.isAnswered(this.json)) this.takeExtended();
     if (this.waiting.length > 0 && monotonic() >= this.extendAt) this.startExtend();
   }
@@ -223,6 +225,12 @@ export class SqsQueue {
     if (this.deletable.length == 0 || !this.deleteLine.isReady()) return;
     this.deleting = this.deletable.splice(0, MAX_BATCH);
     this.deleteLine.ask(this.sqs.deleteRequest(this.deleting));
+  }
+
+  /** The request has failed: its messages come first in the next one. */
+  private putBack(): void {
+    this.deletable = this.deleting.concat(this.deletable);
+    this.deleting = [];
   }
 
   private takeDeleted(): void {

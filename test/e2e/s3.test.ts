@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)('s3:// before moto', () => {
   });
 
   test('objects that come meanwhile, faults in 5 % of the calls, and the host killed ten times', async () => {
-    const [objects, each, kills] = [120, 1000, 10];
+    const [objects, each, kills] = [400, 300, 10];
     await stage.client.createBucket('killed');
     const random = new Random(5);
     const host = stage.host('s3://killed/eks/?from=start', { stateDir: new Workspace().at('state') });
@@ -70,7 +70,7 @@ describe.skipIf(missing !== undefined)('s3:// before moto', () => {
         const body = objectOf(eventLines('s3', number * each, each), random.pick(FORMS));
         await stage.client.putObject('killed', `eks/2026/${String(number).padStart(4, '0')}`, body);
         expected.addRange('s3', number * each, each);
-        await sleep(20);
+        await sleep(5);
       }
     })();
     const repeated: number[] = [];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to services (assembly/web), against a host whose services the tests play.
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compileAssembly, type Part } from '../support/assembly';
-import { Host, type WebCall } from '../support/host';
+import { Host, type WebAnswer, type WebCall } from '../support/host';
 
 const SOURCE = `
 import { AwsCall } from './cloud/aws/call';
@@ -41,7 +41,10 @@ export function failure(): i32 { return exchange.failure; }
 export function problem(): u64 { return pack(exchange.problem); }
 export function body(): u64 { return pack(exchange.text); }
 export function header(): u64 { const value = exchange.header(given()); return pack(value ? '=' + value : 'absent'); }
-export function close(): void { exchange.close(); }
+export function close(): void { exchange.close(); exchange.isStreamed = false; }
+export function stream(): void { exchange.isStreamed = true; }
+export function read(capacity: u32): i32 { return exchange.read(room(capacity), capacity); }
+export function got(): u64 { return pack(given()); }
 
 const call = new AwsCall(100000);
 export function beginCall(): void {
@@ -138,6 +141,44 @@ test('no answer: why', () => {
   part.call.begin();
   expect(ended()).toBe(true);
   expect([part.call.status(), part.call.failure(), text(part.call.problem())]).toEqual([0, 5, 'failed: cut']);
+});
+
+describe('an answer that is read in parts', () => {
+  const NOTHING = 0;
+  const END = -1;
+  const FAILED = -3;
+  const begin = (answer: WebAnswer): void => {
+    host.onCall = () => answer;
+    part.call.stream();
+    give('');
+    part.call.begin();
+  };
+  const read = (capacity: number): number => Number(part.call.read(capacity));
+
+  test('to its end, however long it is', () => {
+    begin({ body: 'x'.repeat(5000), headers: { etag: 'e' }, after: 10 });
+    expect(ended()).toBe(false);
+    expect(read(100)).toBe(NOTHING);
+    host.now += 10_000_000n;
+    expect([ended(), part.call.status()]).toEqual([true, 200]);
+    give('etag');
+    expect(text(part.call.header())).toBe('=e');
+    expect([read(3000), read(3000), read(3000), read(3000)]).toEqual([3000, 2000, END, END]);
+  });
+
+  test('and is cut: what came before is had', () => {
+    begin({ body: 'abc', failure: 'cut' });
+    expect(ended()).toBe(true);
+    expect(read(3)).toBe(3);
+    expect(text(part.call.got())).toBe('abc');
+    expect([read(3), read(3)]).toEqual([FAILED, FAILED]);
+    expect(text(part.call.problem())).toBe('failed: cut');
+  });
+
+  test('an error is taken as a whole', () => {
+    begin({ status: 404, body: 'not there' });
+    expect([ended(), part.call.status(), text(part.call.body())]).toEqual([true, 404, 'not there']);
+  });
 });
 
 test('a request that is let go leaves nothing open', () => {
