@@ -112,9 +112,9 @@ export class S3Source extends Source {
     const kept = this.kept;
     // After a trap, what was handed over before it is newer than what was kept, unless another replica has gone on.
     const isAtHand = this.isAfterTrap && isJournalNewer(kept.address, kept.length);
-    const isKept = isAtHand
-      ? readJournal(journalAddress(), this.owner, this.ledger)
-      : kept.length == JOURNAL_SIZE && readJournal(kept.address, this.owner, this.ledger);
+    const isKept =
+      (isAtHand && readJournal(journalAddress(), this.owner, this.ledger)) ||
+      (kept.length == JOURNAL_SIZE && readJournal(kept.address, this.owner, this.ledger));
     this.isAfterTrap = false;
     if (!isKept) this.beginFresh();
     this.sought = survivor.first;

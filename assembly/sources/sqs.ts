@@ -3,7 +3,7 @@
 // its objects. Any number of replicas may share a queue.
 import * as host from '../host';
 import { Batch } from '../audit/batch';
-import { S3 } from '../cloud/aws/s3';
+import { S3, objectName } from '../cloud/aws/s3';
 import { Sqs } from '../cloud/aws/sqs';
 import { Config } from '../config/config';
 import { VISIBILITY_TIMEOUT } from '../config/schema';
@@ -118,7 +118,7 @@ export class SqsSource extends Source {
   }
 
   private leaveFor(message: Message, object: NewObject, why: string): void {
-    this.leave(message, 'the message of the object s3://' + object.bucket + '/' + object.key, why);
+    this.leave(message, 'the message of the object ' + objectName(object.bucket, object.key), why);
   }
 
   /** Does not delete a message: it comes again, and goes to the dead-letter queue when that has happened too often. */
