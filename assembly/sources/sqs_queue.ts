@@ -23,6 +23,8 @@ const MAX_DELETABLE: i32 = 100;
 const FIRST_WAIT: u32 = 200;
 const LONGEST_WAIT: u32 = 60_000;
 const NANOSECONDS: i64 = 1_000_000_000;
+/** How long messages that cannot be deleted hold up others. */
+const PATIENCE: i64 = 5 * NANOSECONDS;
 
 const MESSAGES = new Name('Messages');
 const RECEIPT_HANDLE = new Name('ReceiptHandle');
@@ -118,6 +120,8 @@ export class SqsQueue {
   waiting: Message[] = [];
   private deletable: string[] = [];
   private deleting: string[] = [];
+  /** Since when messages could not be deleted; 0: they could. */
+  private failingSince: i64 = 0;
   private extending: Message[] = [];
   private extendAt: i64 = 0;
   private receiveLine: Line;
@@ -214,11 +218,12 @@ export class SqsQueue {
   }
 
   /**
-   * Whether messages that are done wait for others to be deleted. What is read meanwhile would come twice if this process
-   * were killed. A service that does not delete holds nothing up.
+   * Whether messages that are done wait to be deleted. What is read meanwhile would come twice if this process were
+   * killed. A service that does not delete at all holds nothing up for long.
    */
   get isBehind(): bool {
-    return this.deleteLine.isAsking && this.deletable.length > 0;
+    if (this.deletable.length == 0) return false;
+    return this.failingSince == 0 || monotonic() - this.failingSince < PATIENCE;
   }
 
   private startDelete(): void {
@@ -231,10 +236,12 @@ export class SqsQueue {
   private putBack(): void {
     this.deletable = this.deleting.concat(this.deletable);
     this.deleting = [];
+    if (this.failingSince == 0) this.failingSince = monotonic();
   }
 
   private takeDeleted(): void {
     const json = this.json;
+    this.failingSince = 0;
     counters.add(Counter.MessagesDeleted, JsonAnswer.count(json.member(json.root, SUCCESSFUL)));
     const failed = json.member(json.root, FAILED);
     const receipts = this.deleting;

@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)('sqs:// before moto', () => {
   });
 
   test('two hosts share 200,000 events, with faults in 5 % of the calls and both killed meanwhile', async () => {
-    const [objects, each] = [1000, 200];
+    const [objects, each] = [2000, 100];
     await stage.client.createBucket('shared');
     const { url, arn } = await stage.client.createQueue('shared');
     await stage.client.notifyQueue('shared', arn);

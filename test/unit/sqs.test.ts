@@ -190,7 +190,7 @@ describe('deleting', () => {
     // One is being deleted, one is done.
     expect(ids(wasm)).toEqual(['0', '1']);
     isSlow = false;
-    expect(during(cloud, wasm, 10)).toEqual(['2', '3', '4', '5']);
+    expect(during(cloud, wasm, 15)).toEqual(['2', '3', '4', '5']);
   });
 
   test('entries that the service could not delete', () => {
