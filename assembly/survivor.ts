@@ -52,7 +52,7 @@ export class Survivor {
 /** Bytes for the files that are followed: see sources/places.ts. */
 export const PLACES_SIZE: i32 = 16 + 256 * 40;
 /** Bytes for how far a log of CloudWatch was read: see cloud/logs/kept.ts. In the same place: one source is open. */
-export const KEPT_SIZE: i32 = 64 + 8192 * 8;
+export const KEPT_SIZE: i32 = 40 + 8192 * 8;
 
 const PLACES_AT: i32 = COUNTERS * 8 + offsetof<Survivor>() + MAX_NESTING * 8;
 const REGION_SIZE: i32 = PLACES_AT + (PLACES_SIZE > KEPT_SIZE ? PLACES_SIZE : KEPT_SIZE);

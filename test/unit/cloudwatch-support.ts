@@ -82,16 +82,15 @@ export class FakeLogs {
   /** The answer to a query. */
   page(query: Omit<Query, 'at'>): string {
     const { startTime, endTime, logStreamNamePrefix = '', limit, nextToken } = query;
-    const key = ({ timestamp }: LogEvent, number: number): [number, number] => [timestamp, number];
     const after = nextToken === undefined ? [-1, -1] : (JSON.parse(nextToken) as number[]);
-    const found = this.events
-      .map((event, number) => ({ event, at: key(event, number) }))
-      .filter(({ event: { timestamp, stream }, at }) => {
-        const isBehind = at[0] > after[0] || (at[0] === after[0] && at[1] > after[1]);
-        const isIn = timestamp >= startTime && timestamp <= endTime;
-        return isBehind && isIn && stream.startsWith(logStreamNamePrefix);
-      })
-      .toSorted((one, other) => one.at[0] - other.at[0] || one.at[1] - other.at[1]);
+    const found: { event: LogEvent; at: [number, number] }[] = [];
+    for (const [number, event] of this.events.entries()) {
+      const { timestamp, stream } = event;
+      if (timestamp < startTime || timestamp > endTime || timestamp < after[0]) continue;
+      if (timestamp === after[0] && number <= after[1]) continue;
+      if (stream.startsWith(logStreamNamePrefix)) found.push({ event, at: [timestamp, number] });
+    }
+    found.sort((one, other) => one.at[0] - other.at[0] || one.at[1] - other.at[1]);
     const page = found.slice(0, Math.min(limit, this.pageSize));
     const hasMore = page.length < found.length;
     return JSON.stringify({

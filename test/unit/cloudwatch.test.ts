@@ -99,6 +99,7 @@ describe('refused at once', () => {
   test('no region', () => {
     const logs = makeLogs();
     logs.host.environment.delete('AWS_REGION');
+    logs.host.environment.set('AWS_EC2_METADATA_DISABLED', 'true');
     expect(() => openLogs(logs)).toThrow('key "region" is missing');
   });
 });
@@ -155,10 +156,10 @@ describe('each event is delivered once', () => {
 
   test('when it comes late, which is counted', () => {
     const logs = makeLogs();
-    const wasm = openLogs(logs);
+    const wasm = openLogs(logs, { shift: 60 });
     logs.put('a');
     expect(readFor(wasm, 10 * SECOND)).toEqual(['a']);
-    logs.put('late', 9 * SECOND);
+    logs.put('late', 12 * SECOND);
     logs.put('b');
     expect(readFor(wasm, 35 * SECOND).toSorted()).toEqual(['b', 'late']);
     expect(wasm.metrics()).toMatchObject({ events_late: 1, events_delivered: 3 });
@@ -244,6 +245,34 @@ describe('events that come late', () => {
   });
 });
 
+test('more events than can be known within lateWindow: told, counted, and looked for in a shorter time', () => {
+  const logs = makeLogs();
+  const wasm = openLogs(logs, { shift: 60 });
+  const most = 1 << 20;
+  let number = 0;
+  const from = logs.now - 50 * SECOND;
+  // No audit events, so that this is quick; their ids are known all the same.
+  logs.host.onCall = (call) => {
+    const query = { ...JSON.parse(call.body), at: logs.now };
+    logs.queries.push(query);
+    if (isLate(query)) return { body: '{"events":[]}' };
+    const events = Array.from({ length: number < most + 20_000 ? 10_000 : 0 }, () => {
+      const timestamp = from + Math.floor(number / 100);
+      return { timestamp, message: '', eventId: String(number++) };
+    });
+    return { body: JSON.stringify({ events, ...(events.length > 0 ? { nextToken: `t${number}` } : {}) }) };
+  };
+  readFor(wasm, 2 * MINUTE);
+  const forgotten = number - most;
+  expect(forgotten).toBeGreaterThan(0);
+  expect(wasm.metrics()).toMatchObject({ events_dropped_not_audit: number, event_ids_forgotten: forgotten });
+  expect(logs.host.logs.map(({ message }) => message)).toContainEqual(
+    expect.stringMatching(/^more than 1048576 events of the log group .* lower lateWindow/),
+  );
+  const late = logs.queries.filter(isLate).at(-1)!;
+  expect(late.startTime).toBe(from + Math.floor((forgotten - 1) / 100) + 1);
+});
+
 describe('the pace', () => {
   test('four requests a second at most, however much there is', () => {
     const logs = makeLogs();
@@ -276,7 +305,7 @@ describe('the pace', () => {
     names(5000).forEach((id, i) => logs.put(id, 3_000_000 - i));
     logs.pageSize = 1000;
     logs.delay = 300;
-    // The first page is read, the second one has come at the end of these.
+    // Two pages are delivered, and the third one is asked for.
     readFor(wasm, 610);
     const seen: number[] = [];
     for (let i = 0; i < 3; i++) {
@@ -285,17 +314,16 @@ describe('the pace', () => {
       expect(wasm.nextBatch()).toHaveLength(256);
       seen.push(logs.queries.length);
     }
-    expect(seen).toEqual([3, 3, 3]);
+    expect(seen).toEqual([4, 4, 4]);
   });
 
   test('the late lane has its share when the fast one always has more', () => {
     const logs = makeLogs();
     const wasm = openLogs(logs, { lateWindow: 60 });
     let number = 0;
-    logs.pageSize = 20;
-    logs.host.onWait = () => {
-      for (let i = 0; i < 3; i++) logs.put(`e${number++}`, i);
-    };
+    // More than four pages a second.
+    logs.pageSize = 6;
+    logs.host.onWait = () => void logs.put(`e${number++}`);
     readFor(wasm, 20 * SECOND);
     logs.put('late', 15 * SECOND);
     const ids = readFor(wasm, 3 * MINUTE);

@@ -45,6 +45,7 @@ export class IdJournal {
   // Where the next entry goes, and the lap that it is of.
   private cursor: u32 = 0;
   private lap: u64 = 1;
+  private isEmpty: bool = false;
   // The number of the next of the known ids that is to be written.
   private next: u64 = 0;
   private isPending: bool = false; // something is not on the disk
@@ -100,7 +101,9 @@ export class IdJournal {
 
   /** Makes the ids of `from` (milliseconds since the epoch) and later known; false when the file cannot be read. */
   load(known: KnownIds, from: i64): bool {
+    this.next = known.next;
     if (!this.findCursor()) return false;
+    if (this.isEmpty) return true;
     // From the oldest to the newest.
     const isRead =
       this.take(this.cursor, JOURNAL_ENTRIES, known, from) && this.take(0, this.cursor, known, from);
@@ -127,6 +130,7 @@ export class IdJournal {
     // It is full up to its end, or empty, or its first entry is damaged: the next lap begins.
     this.cursor = 0;
     this.lap = (newest % LAPS) + 1;
+    this.isEmpty = newest == 0;
     return true;
   }
 
@@ -160,7 +164,7 @@ export class IdJournal {
     const isDue = now >= this.nextAttempt;
     if (this.isFailing && !isDue) return;
     this.next = max(this.next, known.first);
-    if (this.next < upTo && this.file == 0 && !this.reopen(known, now)) return;
+    if (this.file == 0 && !this.reopen(known, now)) return;
     while (this.next < upTo) {
       if (!this.writeStep(known, u32(min<u64>(upTo - this.next, STEP)), now)) return;
     }

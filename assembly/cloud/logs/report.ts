@@ -4,7 +4,11 @@ import { Counter, counters } from '../../counters';
 import { Reason, Severity, log, logLimited, mayLog } from '../../log';
 import { AwsCall } from '../aws/call';
 import { AwsService } from '../aws/service';
+import { printable } from '../../web/text';
 import { LogGroup } from './log_group';
+
+/** Characters of a problem that are shown. */
+const MAX_PROBLEM: i32 = 1024;
 
 export class LogReport {
   /** Whether reading has failed, and that was told. */
@@ -35,12 +39,13 @@ export class LogReport {
   }
 
   throttled(call: AwsCall): void {
-    const why = 'CloudWatch Logs wants fewer requests than come from this account: ' + call.problem;
+    const why = 'CloudWatch Logs wants fewer requests than come from this account: ' + shown(call);
     const what = '; ' + this.name + ' is read more slowly for a while, and nothing is lost';
     if (mayLog(Reason.CloudThrottled)) logLimited(Reason.CloudThrottled, Severity.Warning, why + what);
   }
 
-  failed(problem: string): void {
+  failed(reason: string): void {
+    const problem = printable(reason, MAX_PROBLEM);
     this.tell(
       Reason.CloudFailed,
       Severity.Warning,
@@ -49,18 +54,18 @@ export class LogReport {
   }
 
   expired(call: AwsCall): void {
-    this.failed(call.problem + ', so new credentials are got');
+    this.failed(shown(call) + ', so new credentials are got');
   }
 
   denied(call: AwsCall): void {
-    const what = 'no permission to read ' + this.name + ': ' + call.problem;
+    const what = 'no permission to read ' + this.name + ': ' + shown(call);
     const hint =
       '; allow logs:FilterLogEvents on this log group in the IAM policy (docs/eks.md); trying again each minute';
     this.tell(Reason.CloudDenied, Severity.Error, what + hint);
   }
 
   missing(call: AwsCall): void {
-    const what = this.name + ' does not exist in ' + this.service.region + ': ' + call.problem;
+    const what = this.name + ' does not exist in ' + this.service.region + ': ' + shown(call);
     const hint = this.group.isEks
       ? '; is audit logging enabled for the cluster (control plane logging, type audit), and is the region right?'
       : '; are name and region right?';
@@ -70,12 +75,13 @@ export class LogReport {
   refused(call: AwsCall): void {
     const hint =
       this.pattern != '' && call.code == 'InvalidParameterException' ? '; look at filterPattern' : '';
-    const what = 'CloudWatch Logs refuses what it is asked about ' + this.name + ': ' + call.problem;
+    const what = 'CloudWatch Logs refuses what it is asked about ' + this.name + ': ' + shown(call);
     this.tell(Reason.CloudRefused, Severity.Error, what + hint + '; trying again each minute');
   }
 
   /** A page cannot be asked for by its token. */
-  lostToken(problem: string): void {
+  lostToken(reason: string): void {
+    const problem = printable(reason, MAX_PROBLEM);
     const what = 'a page of ' + this.name + ' cannot be had: ' + problem;
     if (!mayLog(Reason.CloudFailed)) return;
     logLimited(Reason.CloudFailed, Severity.Notice, what + '; reading goes on from the last event that came');
@@ -102,4 +108,8 @@ export class LogReport {
     counters.add(Counter.SourceErrors, 1);
     if (mayLog(reason)) logLimited(reason, severity, text);
   }
+}
+
+function shown(call: AwsCall): string {
+  return printable(call.problem, MAX_PROBLEM);
 }
