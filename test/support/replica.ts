@@ -75,6 +75,10 @@ export class Account {
     this.workspace.write(name, text);
   }
 
+  at(name: string): string {
+    return this.workspace.at(name);
+  }
+
   mount(host: Host): void {
     for (const name of ['token', 'ca.crt', 'namespace'])
       host.redirects.set(ACCOUNT + name, this.workspace.at(name));
@@ -88,7 +92,7 @@ export class Cluster extends KubernetesApi {
   }
 
   /** What it answers to a request of the plugin. */
-  serve({ method, url, headers, body }: WebCall): Reply {
+  respond({ method, url, headers, body }: WebCall): Reply {
     const { pathname, searchParams } = new URL(url);
     return this.answer({ time: 0, method, path: pathname, query: searchParams, headers, body });
   }
@@ -101,11 +105,22 @@ export class Cluster extends KubernetesApi {
     return this.read(CONFIG_MAPS, 'falco', 'progress');
   }
 
-  /** Changes an object by a merge patch, as somebody else. */
+  /** Does something as somebody else, who may do everything; PATCH is a merge patch. */
+  ask(method: 'POST' | 'PATCH', path: string, object: object): Reply {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const headers = { authorization: 'Bearer admin', 'content-type': type };
+    return this.answer({
+      time: 0,
+      method,
+      path,
+      query: new URLSearchParams(),
+      headers,
+      body: JSON.stringify(object),
+    });
+  }
+
   edit(path: string, patch: object): Reply {
-    const headers = { authorization: 'Bearer admin', 'content-type': 'application/merge-patch+json' };
-    const body = JSON.stringify(patch);
-    return this.answer({ time: 0, method: 'PATCH', path, query: new URLSearchParams(), headers, body });
+    return this.ask('PATCH', path, patch);
   }
 }
 

@@ -313,7 +313,7 @@ describe('with a ConfigMap', () => {
     const answer = logs.host.onCall;
     logs.host.onCall = (call) => {
       if (!call.url.includes('/api')) return answer(call);
-      const { status, headers, body } = cluster.serve(call);
+      const { status, headers, body } = cluster.respond(call);
       return { status, headers, body } as ReturnType<typeof answer>;
     };
   });

@@ -146,7 +146,7 @@ class World {
     answer.after = Math.ceil(Math.min(after, call.totalTime));
     if (isCut) return answer;
     this.after(there, () => {
-      const reply = fault === 3 ? etcdTimeout() : fault === 4 ? tooManyRequests() : this.cluster.serve(call);
+      const reply = fault === 3 ? etcdTimeout() : fault === 4 ? tooManyRequests() : this.cluster.respond(call);
       // The server may have done it, and say that it has not.
       if (fault === 5) this.fill(answer, etcdTimeout(), isLost);
       else this.fill(answer, reply, isLost);
@@ -299,7 +299,7 @@ test('one that ends gives the Lease up: the other reads at once, from where it w
     const { world, leader } = settled(seed, 40);
     // With no request on its way; at the end there is no time for the simulated network.
     while (world.isBusy) world.step();
-    leader.replica.host.onCall = (call) => world.cluster.serve(call);
+    leader.replica.host.onCall = (call) => world.cluster.respond(call);
     leader.replica.close();
     const { position } = leader;
     Object.assign(leader, { epoch: 0, pausedUntil: Infinity });

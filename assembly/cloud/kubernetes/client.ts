@@ -151,13 +151,10 @@ export class ApiCall {
     if (message.length > MAX_MESSAGE) message = message.substring(0, MAX_MESSAGE) + '…';
     const why = 'HTTP status ' + status.toString() + (message == '' ? '' : ': ' + message);
     this.problem = 'cannot ' + this.verb + ' ' + this.shown + ': ' + why;
-    if (status == 401) this.problem += '; ' + this.tokenProblem();
-    if (status == 403) this.problem += '; ' + this.missingRule();
-  }
-
-  private tokenProblem(): string {
     const server = this.server;
-    return server.tokenProblem != '' ? server.tokenProblem : 'it does not take ' + server.tokenName;
+    if (status != 401 && status != 403) return;
+    if (server.tokenProblem != '') this.problem += '; ' + server.tokenProblem;
+    else this.problem += '; ' + (status == 401 ? 'it does not take ' + server.tokenName : this.missingRule());
   }
 
   /** What a Role has to say for us. `create` cannot be bound to a name. */

@@ -14,7 +14,6 @@ import { Kind, Node } from '../../json/tape';
 import { valueCapacity, writeValue } from '../../json/text';
 import { Reason, Severity, log, logLimited, mayLog } from '../../log';
 import { Block } from '../../memory';
-import { hashOfText, hexOf } from '../../state/hash';
 import { Backoff } from '../../web/backoff';
 import { END_TIME, MAX_PROGRESS, Progress } from '../progress';
 import { ApiServer } from './api_server';
@@ -32,8 +31,9 @@ const REQUEST_TIME: u32 = 10_000;
 /** Milliseconds between two attempts after failures. */
 const FIRST_RETRY: u32 = 500;
 const LAST_RETRY: u32 = 30_000;
-/** Between two saves: nanoseconds. */
+/** Between two saves, and before the first: nanoseconds. */
 const INTERVAL: i64 = 5_000_000_000;
+const FIRST_INTERVAL: i64 = 1_000_000_000;
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
 
@@ -57,7 +57,6 @@ export class ConfigMapProgress extends Progress {
   private body: Body = new Body();
   private step: Step = Step.Idle;
   private backoff: Backoff = new Backoff(FIRST_RETRY, LAST_RETRY);
-  /** The key of this source. */
   private key: string;
   private keyName: Name;
   private epochs: u32 = 0;
@@ -76,16 +75,15 @@ export class ConfigMapProgress extends Progress {
   private newSince: i64 = 0; // since when something is not kept; 0: everything is
   private nextSave: i64 = 0;
 
-  /** `source` is what tells the source from others: its open_params. With a lease, only who leads reads. */
+  /** `key` tells the source from others: plain characters. With a lease, only who leads reads. */
   constructor(
     server: ApiServer,
     name: string,
-    source: string,
+    key: string,
     private lease: Lease | null,
   ) {
     super();
     this.call = new ApiCall(server, CONFIG_MAPS, name, MAX_ANSWER, REQUEST_TIME);
-    const key = 'progress-' + hexOf(hashOfText(source));
     this.key = key;
     this.keyName = new Name(key);
     this.newest.reserve(MAX_KEPT);
@@ -268,7 +266,8 @@ export class ConfigMapProgress extends Progress {
       this.isThere = true;
       this.conflicts = 0;
       this.backoff.succeed();
-      this.nextSave = host.monotonic() + INTERVAL;
+      // At first there may be much to read: it would all come again after a kill.
+      this.nextSave = host.monotonic() + (this.epoch == 0 ? FIRST_INTERVAL : INTERVAL);
       counters.add(Counter.CheckpointWrites, 1);
       if (!this.isNew) this.setKept();
       else this.newSince = host.monotonic();

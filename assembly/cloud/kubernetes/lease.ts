@@ -84,7 +84,7 @@ export class Lease {
     this.duration = i64(duration) * SECOND;
     const quarter = duration * 250;
     this.call = new ApiCall(server, LEASES, name, MAX_ANSWER, quarter);
-    this.backoff = new Backoff(quarter / 8, quarter);
+    this.backoff = new Backoff(quarter / 8, quarter / 2);
     counters.set(Counter.Leading, 0);
   }
 
@@ -190,9 +190,8 @@ export class Lease {
   }
 
   private succeed(step: Step): void {
-    this.backoff.succeed();
     if (this.isOurs && (step == Step.Holding || step == Step.Making)) {
-      this.conflicts = 0;
+      this.calmDown();
       if (step == Step.Making && this.term == 0) this.waitOnce();
       this.heldSince = this.sentAt;
       this.next = this.sentAt + this.duration / 3;
@@ -200,9 +199,14 @@ export class Lease {
     }
     if (!this.isOurs && this.term != 0) this.lose('another replica has taken it');
     if (this.mayHold()) return;
-    this.conflicts = 0;
+    this.calmDown();
     this.tellHolder();
     this.next = min(host.monotonic() + this.pause(), this.seenAt + this.holderDuration);
+  }
+
+  private calmDown(): void {
+    this.conflicts = 0;
+    this.backoff.succeed();
   }
 
   private waitOnce(): void {
@@ -242,7 +246,8 @@ export class Lease {
   }
 
   private fail(): void {
-    const most = u32(this.duration / 4 / MILLISECOND);
+    // A leader has time for several attempts, whatever it is told.
+    const most = u32(this.duration / 8 / MILLISECOND);
     const wait = this.backoff.fail(min(this.call.retryAfter, most));
     this.next = host.monotonic() + i64(wait) * MILLISECOND;
     if (!mayLog(Reason.Kubernetes)) return;
