@@ -21,13 +21,13 @@ static void end(int signal) {
 void mode_awake(const bench_options *options) {
     const struct sched_param none = {0};
     (void)options;
+    // It must not go on for ever, whatever becomes of who started it.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGTERM, end);
     // Everything else comes first: a process that wakes up has the processor at once.
     if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
         die("cannot run at idle priority: %s", strerror(errno));
     }
-    // It must not go on for ever, whatever becomes of who started it.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGTERM, end);
     while (!is_over) {
     }
     result_begin("awake", NULL);
