@@ -3,6 +3,9 @@
 // and brackets. It does not check the grammar inside; indexing does, when somebody asks for it.
 import { Bits, Escapes } from './blocks';
 
+/** Of the last container that was skipped: bytes outside of strings, and up to 63 of what stands behind it. */
+export let skippedOutside: u32 = 0;
+
 /**
  * The address behind the bracket that closes the one at `from`, or 0 when none does before `end`.
  * Reads up to 63 bytes behind `end`. `{` and `[` count alike.
@@ -16,6 +19,7 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
   // All ones while a string is open where a block begins.
   let inString: u64 = 0;
   let carry: u64 = 0; // of Escapes
+  let inside: u64 = 0;
   for (let at = from; at < end; at += 64) {
     const a = v128.load(at, 0);
     const b = v128.load(at, 16);
@@ -29,6 +33,7 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
     }
     const strings = Bits.parity(quotes) ^ inString;
     inString = u64(i64(strings) >> 63);
+    inside += popcnt(strings);
 
     // `[` and `{`, `]` and `}` differ in bit 5 only.
     const bit5 = i8x16.splat(0x20);
@@ -48,6 +53,7 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
       const below = (closes & (0 - closes)) - 1;
       if (depth + i32(popcnt(opens & below)) == closed) {
         const behind = at + usize(ctz(closes)) + 1;
+        skippedOutside = u32(at + 64 - from) - u32(inside);
         return behind <= end ? behind : 0;
       }
       closes &= closes - 1;
