@@ -201,14 +201,14 @@ describe('the end point of a container', () => {
     const folder = new Workspace();
     aws.set({
       AWS_CONTAINER_CREDENTIALS_FULL_URI: CONTAINER,
-      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: folder.write('token', 'hush.one\n'),
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: folder.write('token', 'Bearer hush.one\n'),
       AWS_CONTAINER_AUTHORIZATION_TOKEN: 'hush-other',
     });
     aws.host.onCall = () => aws.json('POD');
     expect(aws.start()).toMatch(/^ASIAPOD hush-secret-POD hush-token-POD \d+$/);
     expect(aws.host.calls[0]).toMatchObject({
       ...{ method: 'GET', url: CONTAINER, isDirect: true, connectTime: 1000, signing: '' },
-      headers: { authorization: 'hush.one' },
+      headers: { authorization: 'Bearer hush.one' },
     });
     expect(aws.messages).toEqual([
       `AWS credentials come from the container end point ${CONTAINER}; they end at ${aws.time(21_600)}`,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Profiles of AWS's shared files: how they are read, what they lead to, and what is refused with words.
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Random } from '../support/random';
 import { Workspace } from '../support/workspace';
 import { Aws } from './credentials-support';
 
@@ -187,6 +188,24 @@ describe('where and how they are written', () => {
     credentials(text);
     expect(aws.open()).toMatch(/^AWS_EC2_METADATA_DISABLED forbids to ask the instance/);
   });
+});
+
+test('files of any bytes are read without a trap', () => {
+  const random = new Random(7);
+  const whole = `[default]\nregion = x\n a = b\ns3 =\n  x = "y"\n[profile "a b"] # c\n${keys('A')}source_profile = a b\n`;
+  for (let round = 0; round < 200; round++) {
+    const bytes = Buffer.from(whole.repeat(1 + random.below(3)));
+    for (let left = random.below(20); left > 0; left--) {
+      bytes[random.below(bytes.length)] =
+        random.below(2) === 0 ? random.below(256) : '[]="\'\n\t #;'.charCodeAt(random.below(10));
+    }
+    const cut = bytes.subarray(0, random.below(bytes.length + 1));
+    folder.write('.aws/config', cut);
+    folder.write('.aws/credentials', cut);
+    aws.set({ AWS_PROFILE: random.below(2) === 0 ? 'a b' : '' });
+    aws.open();
+    aws.turn();
+  }
 });
 
 describe('the order', () => {

@@ -73,6 +73,11 @@ describe('the region', () => {
     expect(aws.problem).toContain('the instance metadata answered with something that is no region');
   });
 
+  test('a region that something else tells', () => {
+    aws.set({ AWS_REGION: 'eu-west-1' });
+    expect(aws.elsewhere).toBe('cn-north-1 https://sqs.cn-north-1.amazonaws.com.cn');
+  });
+
   test('nobody may be asked', () => {
     aws.set({ AWS_EC2_METADATA_DISABLED: 'TRUE' });
     expect(aws.open()).toBe(
@@ -236,12 +241,16 @@ describe('end points of one’s own', () => {
     ]);
   });
 
-  test('certificates are those of caFile', () => {
+  test('certificates are those of caFile, or of AWS_CA_BUNDLE', () => {
     aws.host.environment.delete('AWS_ACCESS_KEY_ID');
     aws.host.environment.delete('AWS_SECRET_ACCESS_KEY');
     aws.set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'https://vault.example/', AWS_REGION: 'eu-west-1' });
     aws.host.onCall = () => aws.json('POD');
     aws.start({ caFile: '/ca.pem' });
     expect(aws.host.calls[0]).toMatchObject({ authorities: '/ca.pem', isDirect: true });
+    aws.set({ AWS_CA_BUNDLE: '/bundle.pem' });
+    aws.start();
+    aws.start({ caFile: '/ca.pem' });
+    expect(aws.host.calls.slice(1).map(({ authorities }) => authorities)).toEqual(['/bundle.pem', '/ca.pem']);
   });
 });

@@ -7,7 +7,7 @@ const SOURCE = `
 import { AwsService } from './cloud/aws/service';
 import { Config, readConfig } from './config/config';
 import { Counter, counters } from './counters';
-import { environment } from './host_text';
+import { Reason, Severity, logLimited } from './log';
 
 let held: ArrayBuffer = new ArrayBuffer(0);
 function pack(text: string): u64 {
@@ -31,8 +31,8 @@ export function open(): u64 {
   const problem = readConfig(space, length, config);
   if (problem != '') return pack(problem);
   const first = new AwsService('logs', config);
-  services = [first, new AwsService('s3', config, first), new AwsService('sqs', config, first),
-    new AwsService('sts', config, first)];
+  services = [first, new AwsService('s3', config, '', first), new AwsService('sqs', config, '', first),
+    new AwsService('sts', config, '', first)];
   return pack(first.problem);
 }
 export function turn(): bool { return services[0].chain.turn(); }
@@ -52,6 +52,11 @@ export function refuseOld(): void {
   while (!chain.turn()) {}
   chain.refuse(old);
 }
+export function elsewhere(): u64 {
+  const service = new AwsService('sqs', new Config(), 'cn-north-1');
+  return pack(service.region + ' ' + service.url + service.problem);
+}
+export function forget(): void { logLimited(Reason.Credentials, Severity.Debug, 'none is held back'); }
 export function close(): void { if (services.length > 0) services[0].chain.close(); }
 export function renewed(): u64 { return counters.get(Counter.CredentialsRenewed); }
 export function expiresIn(): u64 { return counters.get(Counter.CredentialsExpiry); }
@@ -74,8 +79,10 @@ export class Aws {
   /** A fresh start: nothing in the environment, no service, no log; some time later, so that messages may be written. */
   reset(): void {
     this.part.call.close();
+    this.part.call.forget();
     const { host } = this;
     host.environment.clear();
+    host.liveCall = undefined;
     host.calls.length = 0;
     host.logs.length = 0;
     this.said.length = 0;
@@ -162,6 +169,11 @@ export class Aws {
     return this.text(this.part.call.url(['logs', 's3', 'sqs', 'sts'].indexOf(service)));
   }
 
+  /** Region and URL of a service whose region something else tells. */
+  get elsewhere(): string {
+    return this.text(this.part.call.elsewhere());
+  }
+
   /** The counter, and the gauge. */
   get renewed(): number {
     return Number(this.part.call.renewed());
@@ -171,9 +183,12 @@ export class Aws {
     return Number(this.part.call.expiresIn());
   }
 
-  /** Secrets in what was said; there are to be none. */
+  /** What was said with a secret in it: a made-up one, or one that is in use. There is to be none. */
   get leaks(): string[] {
-    return [...this.said, ...this.messages].filter((text) => text.includes('hush'));
+    const [, ...secrets] = this.credentials.split(' ').slice(0, 3);
+    const isSecret = (text: string) =>
+      ['hush', ...secrets].some((each) => each !== '' && text.includes(each));
+    return [...this.said, ...this.messages].filter(isSecret);
   }
 
   get messages(): string[] {
@@ -197,12 +212,14 @@ export class Aws {
 
   /** What STS answers. */
   session(name: string, seconds = 3600, action = 'AssumeRole'): WebAnswer {
+    const others =
+      '<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn><AccessKeyId>wrong</AccessKeyId></AssumedRoleUser>';
     const body =
       `<?xml version="1.0"?><${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>` +
-      '<AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn><AccessKeyId>wrong</AccessKeyId></AssumedRoleUser>' +
+      others +
       `<Credentials><AccessKeyId>ASIA${name}</AccessKeyId><SecretAccessKey>hush-secret-${name}</SecretAccessKey>` +
       `<SessionToken>hush-token-${name}</SessionToken><Expiration>${this.time(seconds)}</Expiration></Credentials>` +
-      `</${action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></${action}Response>`;
+      `${others}</${action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></${action}Response>`;
     return { body };
   }
 

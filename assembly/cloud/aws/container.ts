@@ -6,12 +6,11 @@ import { AwsCall, Outcome } from './call';
 import { isHeaderText } from './credentials';
 import { JsonCredentials, MAX_ANSWER } from './json_credentials';
 import { Provider, without } from './provider';
-import { SecretFile } from './secret_file';
+import { MAX_TOKEN, SecretFile } from './secret_file';
 
 /** Both are near: milliseconds. The agent may have to ask AWS first. */
 const CONNECT_TIME: u32 = 1_000;
 const TOTAL_TIME: u32 = 10_000;
-const MAX_TOKEN: i32 = 20_000;
 
 export class ContainerEndpoint extends Provider {
   private call: AwsCall = new AwsCall(MAX_ANSWER);
@@ -47,11 +46,11 @@ export class ContainerEndpoint extends Provider {
   private readToken(): string {
     if (this.tokenFile != '') {
       const file = new SecretFile(this.tokenFile);
-      const token = file.read();
+      const token = file.read(true);
       if (file.problem != '') this.problem = 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: ' + file.problem;
       return token;
     }
-    if (this.token != '' && !isHeaderText(this.token.replaceAll(' ', '_'), MAX_TOKEN)) {
+    if (this.token != '' && !isHeaderText(this.token, MAX_TOKEN, true)) {
       this.problem = 'AWS_CONTAINER_AUTHORIZATION_TOKEN has a line break or a character that is not ASCII';
     }
     return this.token;

@@ -29,12 +29,13 @@ export class Credentials {
 
 const NOT_TEXT = ' is empty or too long, or has a space, a line break or a character that is not ASCII';
 
-/** Whether a text can be a value in a header as it is: 1 to `most` visible ASCII characters. */
-export function isHeaderText(text: string, most: i32): bool {
+/** Whether a text can be a value in a header as it is: 1 to `most` visible ASCII characters, and spaces if they may. */
+export function isHeaderText(text: string, most: i32, hasSpaces: bool = false): bool {
   if (text.length == 0 || text.length > most) return false;
+  const first = hasSpaces ? 0x20 : 0x21;
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (char <= 0x20 || char >= 0x7f) return false;
+    if (char < first || char >= 0x7f) return false;
   }
   return true;
 }

@@ -6,6 +6,7 @@ import { WebFailure, WebMethod } from '../../host';
 import { Severity, log } from '../../log';
 import { Exchange } from '../../web/exchange';
 import { Request } from '../../web/request';
+import { isHeaderText } from './credentials';
 import { isRegion } from './endpoint';
 import { JsonCredentials, MAX_ANSWER } from './json_credentials';
 import { Provider } from './provider';
@@ -65,7 +66,7 @@ export class MetadataValue {
         return true;
       }
       const token = exchange.text;
-      if (!isToken(token)) {
+      if (!isHeaderText(token, MAX_TOKEN)) {
         this.problem = 'the instance metadata at ' + this.url + ' gave a token that cannot be sent';
         return true;
       }
@@ -95,15 +96,6 @@ export class MetadataValue {
   free(): void {
     this.exchange.free();
   }
-}
-
-function isToken(text: string): bool {
-  if (text.length == 0 || text.length > MAX_TOKEN) return false;
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    if (char <= 0x20 || char >= 0x7f) return false;
-  }
-  return true;
 }
 
 /** The region that the instance is in. */

@@ -5,7 +5,7 @@ import { WholeFile } from '../../sources/whole_file';
 import { isHeaderText } from './credentials';
 
 /** Bytes that a token may have; STS takes 20,000. */
-const MAX_TOKEN: i32 = 20_000;
+export const MAX_TOKEN: i32 = 20_000;
 
 export class SecretFile {
   /** Why the token cannot be used, or an empty string. */
@@ -14,12 +14,12 @@ export class SecretFile {
   constructor(private path: string) {}
 
   /** The token, or an empty string and `problem`. White space around it does not belong to it. */
-  read(): string {
+  read(hasSpaces: bool = false): string {
     const file = new WholeFile(null, this.path);
     this.problem = file.load();
     const text = this.problem == '' ? String.UTF8.decodeUnsafe(file.address, file.length).trim() : '';
     file.wipe();
-    if (this.problem != '' || isHeaderText(text, MAX_TOKEN)) return text;
+    if (this.problem != '' || isHeaderText(text, MAX_TOKEN, hasSpaces)) return text;
     this.problem = shownPath(this.path) + ' holds no token: it has white space only or in between';
     this.problem += ', characters that are not ASCII, or more than ' + MAX_TOKEN.toString() + ' of them';
     return '';

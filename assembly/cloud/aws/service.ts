@@ -13,13 +13,17 @@ export class AwsService {
   private settings: AwsSettings;
   private knownUrl: string = '';
 
-  /** `name` as in host names and signatures: logs, s3, sqs, sts. `other` is a service whose credentials are shared. */
+  /**
+   * `name` as in host names and signatures: logs, s3, sqs, sts. `given` is a region that something else tells, such as
+   * a queue's URL, or empty. `other` is a service whose settings and credentials are shared.
+   */
   constructor(
     readonly name: string,
     config: Config,
+    given: string = '',
     other: AwsService | null = null,
   ) {
-    const settings = other ? other.settings : new AwsSettings(config);
+    const settings = other ? other.settings : new AwsSettings(config, given);
     const chain = other ? other.chain : new CredentialChain(settings);
     this.settings = settings;
     this.chain = chain;

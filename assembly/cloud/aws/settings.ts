@@ -42,8 +42,10 @@ export class AwsSettings {
   private useFips: bool = false;
   private useDualStack: bool = false;
 
-  constructor(config: Config) {
-    this.authorities = config.text(CA_FILE) != '' ? config.text(CA_FILE) : systemAuthorities();
+  /** `given` is a region that something else tells; it counts more than all settings. */
+  constructor(config: Config, given: string = '') {
+    const authorities = first(config.text(CA_FILE), environment('AWS_CA_BUNDLE'));
+    this.authorities = authorities != '' ? authorities : systemAuthorities();
     this.chooseProfile(config);
     const files = new SharedFiles();
     files.load();
@@ -51,7 +53,7 @@ export class AwsSettings {
     if (!found && this.profileKey != '') this.problem = this.missingProfile(files);
     else if (found && found.problem != '') this.problem = found.problem;
     const profile = found ? found : new Profile(this.profile);
-    this.readRegion(config, profile);
+    this.readRegion(config, profile, given);
     this.readUrls(config, profile, files);
     this.readMetadataUrl(profile);
     this.useFips = isTrue(first(environment('AWS_USE_FIPS_ENDPOINT'), profile.get('use_fips_endpoint')));
@@ -102,7 +104,7 @@ export class AwsSettings {
     );
   }
 
-  private readRegion(config: Config, profile: Profile): void {
+  private readRegion(config: Config, profile: Profile, given: string): void {
     let name = 'init_config: key "region"';
     let region = config.text(REGION);
     if (region == '') {
@@ -120,7 +122,7 @@ export class AwsSettings {
     if (region != '' && !isRegion(region)) {
       this.fail(name + ' is not the name of a region: "' + printable(region, MAX_SHOWN) + '"');
     }
-    this.region = region;
+    this.region = given != '' ? given : region;
   }
 
   private readUrls(config: Config, profile: Profile, files: SharedFiles): void {
