@@ -24,7 +24,7 @@ export class Coverage {
 
   /** The fast lane has read an event. */
   noteEvent(fast: Lane): void {
-    this.position = fast.isOrdered ? max(this.position, fast.newest) : fast.start;
+    this.position = fast.isOrdered ? max(this.position, fast.newest) : min(this.position, fast.start);
   }
 
   /** The fast lane has read a page: what was old enough then need not be read again. */
