@@ -40,8 +40,9 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
+  Credentials = 27,
 }
-const REASONS = 27;
+const REASONS = 28;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

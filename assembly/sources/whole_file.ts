@@ -19,8 +19,9 @@ export class WholeFile {
   private used: FileStat = new FileStat();
   private read: FileStat = new FileStat();
 
+  /** `option` is the key that names the file; null: something else does. */
   constructor(
-    private option: Option,
+    private option: Option | null,
     path: string,
   ) {
     this.encoded = encodePath(path);
@@ -29,14 +30,15 @@ export class WholeFile {
 
   readonly path: string;
 
-  /** Key and path, for messages. */
+  /** Key, if there is one, and path, for messages. */
   get name(): string {
-    return 'key "' + this.option.name + '": ' + shownPath(this.path);
+    const option = this.option;
+    return (option ? 'key "' + option.name + '": ' : '') + shownPath(this.path);
   }
 
   private problem(what: string): string {
     countText();
-    return 'init_config: ' + this.name + what;
+    return (this.option ? 'init_config: ' : '') + this.name + what;
   }
 
   /** Reads the file; an empty string, or what is wrong. `wipe` is due in any case. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts for URLs.
+// Texts for URLs, and texts of others for people.
 
 /** `text` with all but letters, digits and `-._~` written as %XX (RFC 3986), and with slashes as they are or not. */
 export function percentEncoded(text: string, keepSlashes: bool): string {
@@ -27,4 +27,15 @@ function isUnreserved(byte: u8): bool {
 
 function hexDigit(value: u8): string {
   return '0123456789ABCDEF'.charAt(value);
+}
+
+/** A text that others have written, for a message: no control characters, and of a long one the start. */
+export function printable(text: string, most: i32): string {
+  let out = '';
+  const length = min(text.length, most);
+  for (let i = 0; i < length; i++) {
+    const char = text.charCodeAt(i);
+    out += char < 0x20 || (char >= 0x7f && char < 0xa0) ? ' ' : String.fromCharCode(char);
+  }
+  return text.length > most ? out + '…' : out;
 }

@@ -61,6 +61,8 @@ function read(file: string): any {
 const authority = new Authority();
 afterAll(() => authority.close());
 
+const isCloud = (params: string) => /^(eks|cloudwatch|s3|sqs):/.test(params);
+
 /**
  * Opens the plugin as Falco would with these settings: on a free port, with files of the test in place of those that the
  * example names. Gives the paths that it names.
@@ -78,10 +80,11 @@ function tryPlugin({ init_config, open_params = '' }: PluginEntry): string[] {
   };
   const config = typeof init_config === 'string' ? init_config : JSON.stringify(init_config ?? '');
   const mapped = config.replace(/"(\/[^"]*)"/g, (_, path: string) => JSON.stringify(stand(path)));
-  const params = open_params
+  // A cloud is not asked here: what goes to it is that the plugin takes the keys.
+  const params = (isCloud(open_params) ? 'file:///log' : open_params)
     .replace(/^(https?:\/\/):\d+/, '$1127.0.0.1:0')
     .replace(/^file:\/\/(.*)$/, (_, path: string) => {
-      named.push(path);
+      if (!isCloud(open_params)) named.push(path);
       return `file://${workspace.write(path.slice(1), '')}`;
     });
   const reader = open(params, mapped);
@@ -123,7 +126,8 @@ describe.each(helmFiles)('%s', (file) => {
 
   test('is taken by the plugin, and mounts each path that it names', () => {
     const named = expectFalcoConfig(values.falco);
-    expect(named.length).toBeGreaterThan(1);
+    const { open_params = '' } = values.falco.plugins[0]!;
+    if (!isCloud(open_params)) expect(named.length).toBeGreaterThan(1);
     const { volumes, volumeMounts } = values.mounts;
     for (const path of named) {
       expect(
@@ -135,10 +139,11 @@ describe.each(helmFiles)('%s', (file) => {
   });
 
   test('gives a service to what listens, and none to what does not', () => {
-    const port = /^https?:\/\/:(\d+)/.exec(values.falco.plugins[0]?.open_params ?? '')?.[1];
+    const { open_params = '' } = values.falco.plugins[0]!;
+    const port = /^https?:\/\/:(\d+)/.exec(open_params)?.[1];
     const ports = (values.services ?? []).flatMap((service) => service.ports.map((each) => each.port));
     expect(ports).toEqual(port === undefined ? [] : [Number(port)]);
-    expect(values.controller.kind).toBe(port === undefined ? 'daemonset' : 'deployment');
+    expect(values.controller.kind).toBe(open_params.startsWith('file:') ? 'daemonset' : 'deployment');
     expect(values.driver.enabled).toBe(false);
   });
 
@@ -151,6 +156,34 @@ describe.each(helmFiles)('%s', (file) => {
       new RegExp(`^${manifest.falco.contact}/releases/`),
     );
   });
+});
+
+test('helm/eks.yaml reads as the role of eks/main.tf may', () => {
+  const values = read('helm/eks.yaml');
+  const terraform = readFileSync(join(folder, 'eks', 'main.tf'), 'utf8');
+  const initial = (variable: string) =>
+    new RegExp(`^variable "${variable}" \\{[^}]*default +=.*"(.*)"`, 'm').exec(terraform)?.[1];
+  expect(values.serviceAccount).toMatchObject({ create: true, name: initial('service_account') });
+  const cluster = /^eks:\/\/(\w+)$/.exec(values.falco.plugins[0].open_params)?.[1];
+  const name = /^ {2}name += "(.*)"\n {2}assume_role_policy/m
+    .exec(terraform)?.[1]
+    ?.replace('${var.cluster}', cluster!);
+  expect(values.serviceAccount.annotations['eks.amazonaws.com/role-arn']).toMatch(
+    new RegExp(`^arn:aws:iam::\\d{12}:role/${name}$`),
+  );
+});
+
+/** What of AWS's permissions a text names. */
+const permissions = (text: string) => new Set(text.match(/\b(logs|s3|sqs):[A-Z][a-z]\w+/g));
+
+test('eks/main.tf and docs/eks.md ask for the same permissions', () => {
+  const page = readFileSync(join(repositoryRoot, 'docs', 'eks.md'), 'utf8');
+  const policies = [...page.matchAll(/^```json\n([^]*?)^```/gm)].map(([, text]) => text!);
+  expect(policies).toHaveLength(3);
+  for (const policy of policies) expect(JSON.parse(policy)).toHaveProperty('Statement');
+  const terraform = readFileSync(join(folder, 'eks', 'main.tf'), 'utf8');
+  expect(permissions(terraform)).toEqual(permissions(policies.join()));
+  expect(permissions(terraform).size).toBe(6);
 });
 
 /** Arguments of kube-apiserver, in either form of kubeadm. */

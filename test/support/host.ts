@@ -111,6 +111,7 @@ export const fakeKey = (name: string): string => `key ${name}\n`;
 export const fakeCa = (name: string): string => `ca ${name}\n`;
 
 const NANOSECONDS = 1_000_000_000n;
+const NEVER = 1n << 62n;
 const PHASE = { head: 0, body: 1, tooLarge: 2, noRoom: 3 };
 const METHODS = ['GET', 'HEAD', 'POST'];
 const UNKNOWN_LENGTH = 0xffff_ffff;
@@ -215,6 +216,8 @@ export class Host {
   readonly environment = new Map<string, string>();
   /** The services: what becomes of a request. By default no name is known. */
   onCall: (call: WebCall) => WebAnswer = () => ({ failure: 'name' });
+  /** Real servers instead of `onCall`: what becomes of a request is known later. */
+  liveCall: ((call: WebCall) => Promise<WebAnswer>) | undefined;
   /** All requests so far. */
   readonly calls: WebCall[] = [];
   private readonly openCalls = new Map<number, OpenCall>();
@@ -641,9 +644,19 @@ export class Host {
       ...{ window, connectTime, totalTime, idleTime, isDirect: isDirect === 1 },
     };
     this.calls.push(call);
+    if (this.liveCall) return this.sendLive(this.liveCall(call));
     const answer = this.onCall(call);
     const due = this.now + BigInt(answer.after ?? 0) * 1_000_000n;
     return this.handle(this.openCalls, { answer, body: Buffer.from(answer.body ?? ''), read: 0, due });
+  }
+
+  private sendLive(promise: Promise<WebAnswer>): number {
+    const open: OpenCall = { answer: {}, body: Buffer.alloc(0), read: 0, due: NEVER };
+    const take = (answer: WebAnswer) => {
+      Object.assign(open, { answer, body: Buffer.from(answer.body ?? ''), due: 0n });
+    };
+    promise.then(take, () => take({ failure: 'connect' }));
+    return this.handle(this.openCalls, open);
   }
 
   private inflate(

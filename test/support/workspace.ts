@@ -29,6 +29,12 @@ export class Workspace {
     return file;
   }
 
+  /** Makes a link, in place of what has its name; `target` is relative to it. */
+  link(name: string, target: string): void {
+    fs.rmSync(this.at(name), { force: true });
+    fs.symlinkSync(target, this.at(name));
+  }
+
   append(name: string, content: string): void {
     fs.appendFileSync(this.at(name), content);
   }
