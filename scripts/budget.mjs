@@ -11,6 +11,8 @@ import {
   findDifferences,
   growth,
   makeBudgets,
+  REMEMBERING_LIMIT,
+  rememberingShare,
   TOLERANCE,
 } from '../bench/lib/budgets.mjs';
 import { findValgrind } from '../bench/lib/callgrind.mjs';
@@ -77,7 +79,10 @@ async function countAll(valgrind, program) {
   const counter = new Counter({ valgrind, program, plugin: symbolsFile });
   /** @type {Map<string, Counted>} */
   const counted = new Map();
-  for (const each of cases) counted.set(each.name, { unit: each.unit, count: await counter.count(each) });
+  for (const each of cases) {
+    const { name, unit, tolerance } = each;
+    counted.set(name, { unit, tolerance, count: await counter.count(each) });
+  }
   return counted;
 }
 
@@ -117,6 +122,18 @@ function check(budgets, counted, toolNotes) {
   }
 }
 
+/** @param {Map<string, Counted>} counted */
+function checkRemembering(counted) {
+  const [day, mixed] = ['day', 'mixed'].map((load) => rememberingShare(counted, load));
+  const shares = `${day.toFixed(2)} % of sourcing on the healthy day, and ${mixed.toFixed(1)} % with mixed events`;
+  log(`what is remembered of users and pods costs ${shares}`);
+  if (!(day <= REMEMBERING_LIMIT)) {
+    throw new UserError(
+      `that is more than the ${REMEMBERING_LIMIT} % that it may cost on the healthy day: make assembly/state cheaper`,
+    );
+  }
+}
+
 /** @param {string[]} args */
 function readArguments(args) {
   const flag = { type: /** @type {const} */ ('boolean'), default: false };
@@ -142,6 +159,7 @@ await runAsMain(import.meta.url, 'budget', async (args) => {
   try {
     const counted = await countAll(valgrind, program);
     process.stdout.write(`\n${table(counted, budgets)}\n\n`);
+    checkRemembering(counted);
     if (update) {
       log('counting again …');
       const [difference] = findDifferences(counted, await countAll(valgrind, program));

@@ -5,8 +5,7 @@ import { memoryBase } from '../host';
 import { Body, scannedBodies } from '../json/scan';
 import { Node, Tape } from '../json/tape';
 import { Block, PADDING } from '../memory';
-import { Seen } from '../state/seen';
-import { SeenBefore } from '../state/seen_before';
+import { Before, SeenBefore } from '../state/seen_before';
 import { HEAD_SIZE, Head } from './head';
 
 /** Bytes in front of the payload in an event: header (26), two parameter lengths (8), plugin id (4). */
@@ -155,10 +154,9 @@ export class Batch {
 
   /** Copies what Seen says of the event; its offset. */
   private keepSeen(): u32 {
-    const size = Seen.before.size;
     const at = this.seenUsed;
-    this.seenUsed = (at + size + 7) & ~7;
-    memory.copy(this.seenBefore.reserve(this.seenUsed) + at, changetype<usize>(Seen.before), size);
+    this.seenUsed = (at + Before.size + 7) & ~7;
+    Before.write(this.seenBefore.reserve(this.seenUsed) + at);
     return at;
   }
 

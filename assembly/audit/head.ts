@@ -87,7 +87,7 @@ export class Head {
   static text: usize = 0;
   static root: Node | null = null;
   /** For each Top the offset of its node from the root's, u32; 0 where there is none. */
-  static readonly table: usize = heap.alloc(HEAD_SIZE);
+  static readonly table: usize = memory.data(HEAD_SIZE, 16);
 
   /** Reads the members of `root`, whose JSON text starts at `text`. */
   static read(text: usize, root: Node): void {

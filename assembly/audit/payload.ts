@@ -226,7 +226,7 @@ export class Payload {
   private event(batch: Batch, at: usize, length: u32, tape: u32): void {
     const tapes = batch.tapes;
     const isTooLarge = length > this.faults.maxEventSize;
-    if (isTooLarge || hasTooManyValues(at, length, tapes, tape)) {
+    if (isTooLarge || hasTooManyValues(at, tapes, tape)) {
       tapes.top = tape;
       const fault = isTooLarge ? Fault.TooLarge : Fault.TooManyValues;
       this.oversized(batch, at, at + length, fault, this.inList());

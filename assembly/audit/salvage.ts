@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be kept of an event that is cut or too large; json/trim.ts says how it is made smaller.
 import { Name } from '../json/name';
-import { Index, MAX_NODES, ScanError, scan, scanError } from '../json/scan';
+import { Index, MAX_NODES, ScanError, scan, scanError, scannedMany } from '../json/scan';
 import { NODE_SIZE, Node, Tape } from '../json/tape';
 import { Step, Trim } from '../json/trim';
 import { Head, Shape } from './head';
@@ -73,10 +73,12 @@ function endOfText(at: usize, end: usize): usize {
   return end - at > EKS_MARK.length && EKS_MARK.equals(mark, EKS_MARK.length) ? mark : end;
 }
 
-/** Whether what was skipped of the event whose tape begins at `tape` has more values than a tape takes. */
-export function hasTooManyValues(text: usize, length: u32, tapes: Tape, tape: u32): bool {
-  // A value takes two bytes of text at least.
-  if (length <= 2 * MAX_NODES) return false;
+/**
+ * Whether what was skipped of the event that was scanned last, whose tape begins at `tape`, has more values than a tape
+ * takes.
+ */
+export function hasTooManyValues(text: usize, tapes: Tape, tape: u32): bool {
+  if (!scannedMany) return false;
   const top = tapes.top;
   for (let at = tape + NODE_SIZE; at < top;) {
     const node = changetype<Node>(tapes.address + at);

@@ -42,7 +42,8 @@ function inCluster(key: string, config: Config): Progress {
   if (name != '') lease = new Lease(server, name, config.integer(LEASE_DURATION));
   if (map != '') return new ConfigMapProgress(server, map, key, lease);
   if (survivor.open == 0) {
-    const what = 'a replica that takes over begins where the configuration says, not where the one before was';
+    const what =
+      'a replica that takes over begins where the configuration says, not where the one before was';
     log(Severity.Warning, 'init_config: key "leaseName" without "stateConfigMap": ' + what);
   }
   return new NoProgress(lease);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The scanner: one pass over a JSON text (RFC 8259) that writes its tape.
 import { MAX_NESTING } from '../survivor';
-import { skipContainer } from './skip';
+import { skipContainer, skippedOutside } from './skip';
 import { Specials, specialsOf16, specialsOf64 } from './specials';
 import { ARRAY, ESCAPED, KEY_ESCAPED, Kind, LAZY, NODE_SIZE, Node, OBJECT, SPAN, STRING, Tape } from './tape';
 import { atom, pair, writeNode } from './tape';
@@ -40,6 +40,13 @@ export const enum Body {
 
 /** Of the last text that was scanned with Index.Event: the bodies that it may have; those left out it has not. */
 export let scannedBodies: Body = Body.None;
+
+/**
+ * Of the last text that was scanned with Index.Event: whether something that was skipped may have more values than a
+ * tape takes. Each value has two bytes outside of strings for itself at least: the comma or bracket before it, and its
+ * last byte, be it a quote.
+ */
+export let scannedMany: bool = false;
 
 /** Nesting that is indexed; what is deeper counts as empty. Kubernetes' deepest schemas stay below 64. */
 export const MAX_DEPTH: i32 = 256;
@@ -93,7 +100,10 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
   let at = from;
   let ends: u64 = 0; // what Specials say from `at` on; 0: nothing
   Specials.forget();
-  if (index == Index.Event) scannedBodies = Body.None;
+  if (index == Index.Event) {
+    scannedBodies = Body.None;
+    scannedMany = false;
+  }
 
   while (true) {
     // A member or element begins; of a member, `at` is behind the quote of its key.
@@ -166,6 +176,7 @@ export function scan(text: usize, from: usize, end: usize, tape: Tape, index: In
       if (isLazy || depth == MAX_DEPTH) {
         at = skipContainer(at - 1, end);
         if (at == 0) return refuse(ScanError.UnexpectedEnd, end, end);
+        if (skippedOutside > 2 * MAX_NODES) scannedMany = scannedMany || isLazy;
         writeNode(node, key, pair(start, u32(at - text)), flags | (isLazy ? LAZY : 0));
       } else {
         depth++;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Skips a whole object or array without indexing it: 64 bytes a turn, looking only at quotes, backslashes
 // and brackets. It does not check the grammar inside; indexing does, when somebody asks for it.
-const EVEN_BITS: u64 = 0x5555555555555555;
+import { Bits, Escapes } from './blocks';
+
+/** Of the last container that was skipped: bytes outside of strings, and up to 63 of what stands behind it. */
+export let skippedOutside: u32 = 0;
 
 /**
  * The address behind the bracket that closes the one at `from`, or 0 when none does before `end`.
@@ -15,36 +18,22 @@ export function skipContainer(from: usize, end: usize): usize {
 export function skipTo(from: usize, end: usize, depth: i32): usize {
   // All ones while a string is open where a block begins.
   let inString: u64 = 0;
-  // 1 when the block before ended in a backslash that escapes this block's first byte.
-  let escapeCarry: u64 = 0;
+  let carry: u64 = 0; // of Escapes
+  let inside: u64 = 0;
   for (let at = from; at < end; at += 64) {
     const a = v128.load(at, 0);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
     const d = v128.load(at, 48);
 
-    let quotes = equal64(a, b, c, d, i8x16.splat(0x22));
-    if (isAny(a, b, c, d, i8x16.splat(0x5c)) || escapeCarry != 0) {
-      // A run of backslashes escapes the byte behind it when its length is odd: adding the run's start to
-      // the run carries into that byte, and the carry's parity tells the length's.
-      const unescaped = equal64(a, b, c, d, i8x16.splat(0x5c)) & ~escapeCarry;
-      const follows = (unescaped << 1) | escapeCarry;
-      const oddStarts = unescaped & ~EVEN_BITS & ~follows;
-      const sum = oddStarts + unescaped;
-      escapeCarry = u64(sum < oddStarts);
-      quotes &= ~((EVEN_BITS ^ (sum << 1)) & follows);
+    let quotes = Bits.equal(a, b, c, d, 0x22);
+    if (Bits.isAny(a, b, c, d, 0x5c) || carry != 0) {
+      quotes &= ~Escapes.of(Bits.equal(a, b, c, d, 0x5c), carry);
+      carry = Escapes.carry;
     }
-
-    // Bit i becomes the parity of the quotes up to i: ones from an opening quote to before its closing one.
-    let strings = quotes;
-    strings ^= strings << 1;
-    strings ^= strings << 2;
-    strings ^= strings << 4;
-    strings ^= strings << 8;
-    strings ^= strings << 16;
-    strings ^= strings << 32;
-    strings ^= inString;
+    const strings = Bits.parity(quotes) ^ inString;
     inString = u64(i64(strings) >> 63);
+    inside += popcnt(strings);
 
     // `[` and `{`, `]` and `}` differ in bit 5 only.
     const bit5 = i8x16.splat(0x20);
@@ -52,8 +41,8 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
     const b5 = v128.or(b, bit5);
     const c5 = v128.or(c, bit5);
     const d5 = v128.or(d, bit5);
-    const opens = equal64(a5, b5, c5, d5, i8x16.splat(0x7b)) & ~strings;
-    let closes = equal64(a5, b5, c5, d5, i8x16.splat(0x7d)) & ~strings;
+    const opens = Bits.equal(a5, b5, c5, d5, 0x7b) & ~strings;
+    let closes = Bits.equal(a5, b5, c5, d5, 0x7d) & ~strings;
 
     const closing = i32(popcnt(closes));
     if (depth - closing > 0) {
@@ -64,6 +53,7 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
       const below = (closes & (0 - closes)) - 1;
       if (depth + i32(popcnt(opens & below)) == closed) {
         const behind = at + usize(ctz(closes)) + 1;
+        skippedOutside = u32(at + 64 - from) - u32(inside);
         return behind <= end ? behind : 0;
       }
       closes &= closes - 1;
@@ -71,19 +61,6 @@ export function skipTo(from: usize, end: usize, depth: i32): usize {
     depth += i32(popcnt(opens)) - closing;
   }
   return 0;
-}
-
-/** Whether one of the 64 bytes equals `byte`'s lanes. */
-function isAny(a: v128, b: v128, c: v128, d: v128, byte: v128): bool {
-  const low = v128.or(i8x16.eq(a, byte), i8x16.eq(b, byte));
-  return v128.any_true(v128.or(low, v128.or(i8x16.eq(c, byte), i8x16.eq(d, byte))));
-}
-
-/** Bit i is set where byte i of the 64 equals `byte`'s lanes. */
-function equal64(a: v128, b: v128, c: v128, d: v128, byte: v128): u64 {
-  const low = u64(i8x16.bitmask(i8x16.eq(a, byte))) | (u64(i8x16.bitmask(i8x16.eq(b, byte))) << 16);
-  const high = u64(i8x16.bitmask(i8x16.eq(c, byte))) | (u64(i8x16.bitmask(i8x16.eq(d, byte))) << 16);
-  return low | (high << 32);
 }
 
 /** The first line break at or behind `at`, or `end`. Reads up to 63 bytes behind `end`. */

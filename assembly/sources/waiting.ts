@@ -58,6 +58,10 @@ export class Waiting {
     return this.plain.count == this.plain.size || this.packed.count == this.packed.size;
   }
 
+  isEmpty(): bool {
+    return this.resumed.count + this.plain.count + this.packed.count == 0;
+  }
+
   push(request: HttpRequest, isPacked: bool): void {
     (isPacked ? this.packed : this.plain).push(request);
   }

@@ -164,14 +164,10 @@ export class Webhook extends Source {
   }
 
   poll(batch: Batch, patience: i32): Poll {
-    // Sends the answers that ack released, and takes in what has come meanwhile.
-    host.wait(0);
+    // Takes in what has come meanwhile; where nothing is left from before, waits for it.
+    host.wait(this.hasRequest || !this.waiting.isEmpty() ? 0 : patience);
     this.access.look(this.server);
     this.read(batch);
-    if (batch.count == 0 && !batch.isFull() && patience > 0) {
-      host.wait(patience);
-      this.read(batch);
-    }
     return Poll.Open;
   }
 

@@ -19,12 +19,20 @@ export const enum PodFact {
   ServiceAccount = 3,
 }
 
-/** A record in memory of its own. */
+/** A record that is kept, in place if it is short, as nearly each one is: to allocate costs as much as to find a pod. */
 @unmanaged
 export class Kept {
-  record: usize;
   length: u32;
+  /** Where a longer one stands, or 0. */
+  outside: usize;
+
+  get record(): usize {
+    return this.outside != 0 ? this.outside : changetype<usize>(this) + offsetof<Kept>();
+  }
 }
+/** Bytes of a record that has room in place. */
+export const SHORT_RECORD: u32 = 112;
+export const KEPT_SIZE: u32 = offsetof<Kept>() + SHORT_RECORD;
 
 /** Bytes of a record; texts that would make it longer are left out. */
 export const MAX_RECORD: u32 = 2048;

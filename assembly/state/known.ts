@@ -8,7 +8,7 @@
 //     · for each pod: hash (8) · length of the record (4) · record
 //   Both in the order in which they were asked for last, the newest at the end.
 import { NO_CLUSTER, clusterCount, clusterName } from '../audit/clusters';
-import { TEXT_KEY_SIZE } from '../audit/texthash';
+import { NameHash, TEXT_KEY_SIZE } from '../audit/texthash';
 import { Counter, counters } from '../counters';
 import { monotonic } from '../host';
 import { Reason, Severity, logLimited, mayLog } from '../log';
@@ -20,7 +20,7 @@ import { hashOf, hashOfText, hexOf } from './hash';
 import { NONE, Recent } from './recent';
 import { Seen } from './seen';
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /** Between two writes: nanoseconds. */
 const INTERVAL: i64 = 60_000_000_000;
 const HEAD: u32 = 4 + u32(TEXT_KEY_SIZE);
@@ -66,7 +66,6 @@ export class Known {
     if (length < 0) return file.problem;
     const isGood = length == 0 || Known.decode(content, u32(length));
     if (!isGood) Seen.forget();
-    Seen.tellSizes();
     if (isGood) return '';
     counters.add(Counter.CheckpointErrors, 1);
     if (mayLog(Reason.Checkpoint)) {
@@ -139,6 +138,7 @@ export class Known {
     const end = content + length;
     if (length < HEAD || load<u32>(content) != FORMAT) return false;
     memory.copy(Seen.key, content + 4, TEXT_KEY_SIZE);
+    NameHash.useKey(Seen.key);
     let at = content + HEAD;
     while (at < end) {
       if (at + CLUSTER_HEAD > end) return false;
@@ -150,7 +150,8 @@ export class Known {
       // The newest stand first, and are to come last.
       for (let i: u32 = users; i > 0 && cluster != NO_SUCH_CLUSTER && Seen.userLimit != 0; i--) {
         const user = at + (i - 1) * USER;
-        Seen.of(cluster).users.restore(load<u64>(user), load<i64>(user, 8));
+        const users = Seen.of(cluster).users;
+        if (!users.find(load<u64>(user))) users.add(load<u64>(user), load<i64>(user, 8));
       }
       at = Known.decodePods(cluster, at + users * USER, pods, end);
       if (at == 0) return false;

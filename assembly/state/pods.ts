@@ -4,7 +4,7 @@ import { Counter, counters } from '../counters';
 import { NO_INDEX, Path } from '../fields/path';
 import { Document } from '../json/document';
 import { Kind } from '../json/tape';
-import { Draft, Kept, PodFact, PodFlag } from './draft';
+import { Draft, KEPT_SIZE, Kept, PodFact, PodFlag, SHORT_RECORD } from './draft';
 import { NONE, Recent } from './recent';
 
 /** Where a pod's spec stands in an event. */
@@ -52,35 +52,36 @@ export class Pods {
   readonly table: Recent;
 
   constructor(limit: u32) {
-    this.table = new Recent(limit, offsetof<Kept>());
+    this.table = new Recent(limit, KEPT_SIZE);
   }
 
   /** What is kept of the pod with this hash, until the next change; null when it is not known. */
   find(hash: u64): Kept | null {
-    const entry = this.table.find(hash);
-    return entry == NONE ? null : this.kept(entry);
+    return changetype<Kept | null>(this.table.find(hash));
   }
 
   /** Remembers this record. */
   keep(hash: u64, record: usize, length: u32): void {
-    const table = this.table;
-    let entry = table.find(hash);
-    if (entry == NONE) {
-      const isReused = table.isFull;
-      entry = table.add(hash);
-      if (isReused) counters.add(Counter.PodsForgotten, 1);
-      else this.kept(entry).record = 0;
-    }
-    const kept = this.kept(entry);
-    if (kept.record != 0) heap.free(kept.record);
-    kept.record = heap.alloc(length);
+    let kept = this.find(hash);
+    if (!kept) kept = this.add(hash);
+    if (kept.outside != 0) heap.free(kept.outside);
+    kept.outside = length > SHORT_RECORD ? heap.alloc(length) : 0;
     kept.length = length;
     memory.copy(kept.record, record, length);
   }
 
+  private add(hash: u64): Kept {
+    const isReused = this.table.isFull;
+    counters.add(isReused ? Counter.PodsForgotten : Counter.PodsKnown, 1);
+    const kept = changetype<Kept>(this.table.add(hash));
+    if (!isReused) kept.outside = 0;
+    return kept;
+  }
+
   free(): void {
     for (let entry = this.table.newest; entry != NONE; entry = this.table.olderThan(entry)) {
-      heap.free(this.kept(entry).record);
+      const kept = this.kept(entry);
+      if (kept.outside != 0) heap.free(kept.outside);
     }
     this.table.free();
   }

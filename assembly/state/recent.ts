@@ -3,7 +3,7 @@ import { Block } from '../memory';
 
 /** No entry. */
 export const NONE: u32 = u32.MAX_VALUE;
-const FIRST_PLACES: u32 = 64;
+const FIRST_PLACES: u32 = 256;
 
 @unmanaged
 class Entry {
@@ -11,20 +11,30 @@ class Entry {
   /** The entries that were asked for right after it and right before it, or NONE. */
   newer: u32;
   older: u32;
+  /** The number of the move that made it the newest. */
+  move: u32;
 }
-const HEAD: u32 = offsetof<Entry>();
+const HEAD: u32 = (offsetof<Entry>() + 7) & ~7;
 
 /**
  * At most `limit` values of `size` bytes by the hash of their keys, which nobody else can choose: see textHash. When it is
  * full, the one that was not asked for longest makes room. Takes memory as it grows.
+ *
+ * The order is exact but for the newest eighth: what is asked for again while it stands there is not moved, as that
+ * costs as much as to find it. So what goes was not asked for while 7/8 of `limit` others were.
  */
 export class Recent {
   count: u32 = 0;
-  private entries: Block = new Block();
+  private moves: u32 = 0;
+  /** What was moved before this move may stand behind the newest eighth. */
+  private settled: u32;
   private entrySize: u32;
-  // Numbers of entries plus one, by open addressing with linear probing; 0 where there is none. At most half is used.
-  private places: Block = new Block();
+  // Where entries stand, plus one, by open addressing with linear probing; 0 where there is none. At most half is used.
+  private placesAt: usize = 0;
   private mask: u32 = 0;
+  private entriesAt: usize = 0;
+  private places: Block = new Block();
+  private entries: Block = new Block();
   /** The entry that was asked for last, or NONE. */
   newest: u32 = NONE;
   private oldest: u32 = NONE;
@@ -34,23 +44,39 @@ export class Recent {
     size: u32,
   ) {
     this.entrySize = HEAD + ((size + 7) & ~7);
+    this.settled = 0 - limit / 8;
+    this.growPlaces();
   }
 
   get isFull(): bool {
     return this.count == this.limit;
   }
 
-  /** The entry with this hash, or NONE. It is the newest then. */
-  find(hash: u64): u32 {
-    if (this.count == 0) return NONE;
-    const number = this.at(this.placeOf(hash));
-    if (number == 0) return NONE;
-    this.touch(number - 1);
-    return number - 1;
+  /** The value with this hash, until the next `add`, or 0. It is among the newest then. In place, as each event asks. */
+  @inline
+  find(hash: u64): usize {
+    const places = this.placesAt;
+    const mask = this.mask;
+    const base = this.entriesAt - 1;
+    let place = u32(hash) & mask;
+    let offset = load<u32>(places + place * 4);
+    while (offset != 0) {
+      const found = changetype<Entry>(base + offset);
+      if (found.hash == hash) {
+        if (i32(found.move - this.settled) < 0) this.touch((offset - 1) / this.entrySize);
+        return changetype<usize>(found) + HEAD;
+      }
+      place = (place + 1) & mask;
+      offset = load<u32>(places + place * 4);
+    }
+    return 0;
   }
 
-  /** A new entry, the newest, for a hash that find has not found. When it is full, this is the oldest one, with its value. */
-  add(hash: u64): u32 {
+  /**
+   * The value, until the next `add`, of a new entry, the newest, for a hash that find has not found. When it is full,
+   * that is the oldest entry with its value.
+   */
+  add(hash: u64): usize {
     let entry = this.count;
     if (this.isFull) {
       entry = this.oldest;
@@ -58,18 +84,18 @@ export class Recent {
       this.remove(this.placeOf(this.entry(entry).hash));
     } else {
       this.count++;
-      this.entries.reserve(this.count * this.entrySize);
+      this.entriesAt = this.entries.reserve(this.count * this.entrySize);
       if (this.count > this.places.capacity / 8) this.growPlaces();
     }
     this.entry(entry).hash = hash;
     this.link(entry);
-    this.put(this.placeOf(hash), entry + 1);
-    return entry;
+    this.put(this.placeOf(hash), entry);
+    return this.value(entry);
   }
 
   /** The value of an entry; until the next `add`. */
   value(entry: u32): usize {
-    return this.entries.address + entry * this.entrySize + HEAD;
+    return this.entriesAt + entry * this.entrySize + HEAD;
   }
 
   hashOf(entry: u32): u64 {
@@ -81,6 +107,7 @@ export class Recent {
     return this.entry(entry).older;
   }
 
+  /** To be called last. */
   free(): void {
     this.entries.free();
     this.places.free();
@@ -90,11 +117,10 @@ export class Recent {
   }
 
   private entry(entry: u32): Entry {
-    return changetype<Entry>(this.entries.address + entry * this.entrySize);
+    return changetype<Entry>(this.entriesAt + entry * this.entrySize);
   }
 
   private touch(entry: u32): void {
-    if (entry == this.newest) return;
     this.unlink(entry);
     this.link(entry);
   }
@@ -114,15 +140,18 @@ export class Recent {
     if (this.newest == NONE) this.oldest = entry;
     else this.entry(this.newest).newer = entry;
     this.newest = entry;
+    added.move = ++this.moves;
+    this.settled++;
   }
 
   private growPlaces(): void {
     const size = max(this.places.capacity * 2, FIRST_PLACES * 4);
-    memory.fill(this.places.reserve(size), 0, size);
+    this.placesAt = this.places.reserve(size);
+    memory.fill(this.placesAt, 0, size);
     this.mask = size / 4 - 1;
     // The last one is not in use yet.
-    for (let entry: u32 = 0; entry < this.count - 1; entry++) {
-      this.put(this.placeOf(this.entry(entry).hash), entry + 1);
+    for (let entry: u32 = 0; entry + 1 < this.count; entry++) {
+      this.put(this.placeOf(this.entry(entry).hash), entry);
     }
   }
 
@@ -130,7 +159,7 @@ export class Recent {
   private placeOf(hash: u64): u32 {
     let place = u32(hash) & this.mask;
     for (; this.at(place) != 0; place = (place + 1) & this.mask) {
-      if (this.entry(this.at(place) - 1).hash == hash) break;
+      if (this.entryAt(place).hash == hash) break;
     }
     return place;
   }
@@ -139,20 +168,24 @@ export class Recent {
   private remove(place: u32): void {
     let gap = place;
     for (let at = (gap + 1) & this.mask; this.at(at) != 0; at = (at + 1) & this.mask) {
-      const home = u32(this.entry(this.at(at) - 1).hash) & this.mask;
+      const home = u32(this.entryAt(at).hash) & this.mask;
       // None may stand in front of its home.
       if (((at - home) & this.mask) < ((at - gap) & this.mask)) continue;
-      this.put(gap, this.at(at));
+      store<u32>(this.placesAt + gap * 4, this.at(at));
       gap = at;
     }
-    this.put(gap, 0);
+    store<u32>(this.placesAt + gap * 4, 0);
   }
 
   private at(place: u32): u32 {
-    return load<u32>(this.places.address + place * 4);
+    return load<u32>(this.placesAt + place * 4);
   }
 
-  private put(place: u32, number: u32): void {
-    store<u32>(this.places.address + place * 4, number);
+  private entryAt(place: u32): Entry {
+    return changetype<Entry>(this.entriesAt + this.at(place) - 1);
+  }
+
+  private put(place: u32, entry: u32): void {
+    store<u32>(this.placesAt + place * 4, entry * this.entrySize + 1);
   }
 }

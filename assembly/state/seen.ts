@@ -2,7 +2,7 @@
 // Remembers what events show of users and pods, and says of each event what the ones before it showed. This happens as
 // events come in, so it depends neither on the rules that are loaded nor on what comes behind in the same batch.
 import { Head, Top } from '../audit/head';
-import { TEXT_KEY_SIZE, nameHash } from '../audit/texthash';
+import { NameHash, TEXT_KEY_SIZE } from '../audit/texthash';
 import { Counter, counters } from '../counters';
 import { Arena } from '../fields/arena';
 import { Path } from '../fields/path';
@@ -11,13 +11,13 @@ import { randomBytes } from '../host';
 import { Document } from '../json/document';
 import { Name } from '../json/name';
 import { Body, scannedBodies } from '../json/scan';
-import { Kind, Node } from '../json/tape';
+import { Kind, Members, Node, firstOf } from '../json/tape';
 import { Block, Bytes, SLACK } from '../memory';
-import { Draft, MAX_RECORD } from './draft';
+import { Draft } from './draft';
 import { nameLength, nameStart, readPod } from './pod_text';
 import { PodView, Pods } from './pods';
-import { NO_AGE, NO_COUNT, PodKnown, SeenBefore } from './seen_before';
-import { Users } from './users';
+import { Before, NO_AGE, NO_COUNT, PodKnown } from './seen_before';
+import { Denials, Users } from './users';
 
 const USERNAME = new Name('username');
 const CODE = new Name('code');
@@ -26,7 +26,9 @@ const SUBRESOURCE = new Name('subresource');
 const NAMESPACE = new Name('namespace');
 const NAME = new Name('name');
 const PODS = new Name('pods');
-const SESSIONS = [new Name('exec'), new Name('attach'), new Name('portforward')];
+const EXEC = new Name('exec');
+const ATTACH = new Name('attach');
+const PORT_FORWARD = new Name('portforward');
 const EPHEMERAL_CONTAINERS = new Name('ephemeralcontainers');
 const COMPLETE = new Name('ResponseComplete');
 const CREATE = new Name('create');
@@ -40,9 +42,20 @@ const MADE_NAME = new Path('responseObject.!metadata.name');
 const requested = new PodView('@pod');
 const made = new PodView('responseObject.!spec');
 
+/** `{"username":"`, and three bytes that are not compared. */
+const USERNAME_FIRST = i8x16(123, 34, 117, 115, 101, 114, 110, 97, 109, 101, 34, 58, 34, 0, 0, 0);
+/** `{"resource":"pod`, of which the last three say which resource it is; behind them stands `s"`. */
+const PODS_FIRST = i8x16(123, 34, 114, 101, 115, 111, 117, 114, 99, 101, 34, 58, 34, 112, 111, 100);
+/** `"code":2`. */
+const CODE_2: u64 = 0x323a2265646f6322;
+const LAST_OF_PODS: u16 = 0x2273;
+
 const SLASH: u8 = 0x2f;
 const QUESTION_MARK: u8 = 0x3f;
 const AMPERSAND: u8 = 0x26;
+
+/** No number of a cluster. */
+const NO_NUMBER: u32 = u32.MAX_VALUE;
 
 /** The users and pods of one cluster. */
 class Remembered {
@@ -57,13 +70,13 @@ class Remembered {
 
 /** All static: it is asked for each event, see Document. */
 export class Seen {
-  /** Of the event that was observed last. */
-  static readonly before: SeenBefore = changetype<SeenBefore>(
-    heap.alloc(offsetof<SeenBefore>() + MAX_RECORD),
-  );
-
   // By the number of the cluster.
   private static clusters: Remembered[] = [];
+  // Those of the cluster that was turned to last, and its number: to look into the array takes as long as to look for a
+  // user.
+  private static users: Users | null = null;
+  private static pods: Pods | null = null;
+  private static current: u32 = NO_NUMBER;
   static userLimit: u32 = 0;
   static podLimit: u32 = 0;
   /** Of the hashes. */
@@ -75,8 +88,13 @@ export class Seen {
     Seen.forget();
     Seen.userLimit = userLimit;
     Seen.podLimit = podLimit;
+    Before.age = NO_AGE;
+    Before.denied = NO_COUNT;
+    Before.pod = PodKnown.NotAsked;
+    Before.recordLength = 0;
     if (Seen.key == 0) Seen.key = heap.alloc(TEXT_KEY_SIZE);
     randomBytes(Seen.key, TEXT_KEY_SIZE);
+    NameHash.useKey(Seen.key);
   }
 
   /** Forgets everything, and gives the memory back. */
@@ -86,45 +104,80 @@ export class Seen {
       Seen.clusters[i].pods.free();
     }
     Seen.clusters = [];
-    Seen.tellSizes();
+    Seen.users = null;
+    Seen.pods = null;
+    Seen.current = NO_NUMBER;
+    counters.set(Counter.UsersKnown, 0);
+    counters.set(Counter.PodsKnown, 0);
   }
 
   /**
-   * Says in `before` what was seen before the event whose Head was read, then remembers what it shows. Of an event that
+   * Says in Before what was seen before the event whose Head was read, then remembers what it shows. Of an event that
    * was cut or made smaller, not everything is there.
    */
+  @inline
   static observe(cluster: u32, time: i64, isCut: bool): void {
-    const before = Seen.before;
-    before.age = NO_AGE;
-    before.denied = NO_COUNT;
-    before.pod = PodKnown.NotAsked;
-    before.size = offsetof<SeenBefore>();
-    if (Seen.userLimit != 0) Seen.observeUser(cluster, time);
-    if (Seen.podLimit == 0) return;
-    const resource = Head.member(Head.get(Top.ObjectRef), RESOURCE);
-    if (resource && PODS.is(Head.text, resource)) Seen.observePod(cluster, isCut);
+    Before.pod = PodKnown.NotAsked;
+    Before.recordLength = 0;
+    if (cluster != Seen.current) Seen.turnTo(cluster);
+    if (Seen.userLimit != 0) Seen.observeUser(time);
+    if (Seen.podLimit != 0 && Seen.isAboutPod()) Seen.observePod(isCut);
   }
 
-  private static observeUser(cluster: u32, time: i64): void {
-    const users = Seen.of(cluster).users;
-    const name = Head.member(Head.get(Top.User), USERNAME);
-    const isNamed = name != null && name.kind == Kind.String;
-    const known = users.table.count;
+  @inline
+  private static observeUser(time: i64): void {
+    const users = Seen.users!;
+    const name = Seen.username();
+    const isNamed = name != null;
     // Those whose authentication failed have no name; their denials are counted together.
-    const hash = isNamed
-      ? nameHash(Seen.key, Head.text + name!.start, name!.end - name!.start)
-      : nameHash(Seen.key, 0, 0);
-    const age = users.note(hash, time);
-    if (isNamed) Seen.before.age = age;
-    Seen.before.denied = users.denials(time, Seen.isDenial());
-    if (users.table.count != known) Seen.tellSizes();
+    const start = isNamed ? name!.start : 0;
+    const length = isNamed ? name!.end - start : 0;
+    const hash = NameHash.of(Head.text + start, length);
+    const known = users.find(hash);
+    const user = known ? known : users.add(hash, time);
+    Before.age = isNamed ? max(time - user.first, 0) : NO_AGE;
+    Before.denied = Denials.count(user, time, Seen.isDenial());
+  }
+
+  private static turnTo(cluster: u32): void {
+    const remembered = Seen.of(cluster);
+    Seen.users = remembered.users;
+    Seen.pods = remembered.pods;
+    Seen.current = cluster;
+  }
+
+  // The next two look first at how kube-apiserver writes it: to look at names of members takes twice as long, and
+  // each event has to pay for it.
+
+  /** The name of the user, if it is a string. */
+  @inline
+  private static username(): Node | null {
+    const user = Head.get(Top.User);
+    if (!user) return null;
+    const same = i8x16.bitmask(i8x16.eq(v128.load(Head.text + user.start), USERNAME_FIRST));
+    return (same & 0x1fff) == 0x1fff ? changetype<Node>(firstOf(user)) : Seen.searchUsername(user);
+  }
+
+  private static searchUsername(user: Node): Node | null {
+    const name = Head.member(user, USERNAME);
+    return name && name.kind == Kind.String ? name : null;
+  }
+
+  /** Whether the event is about a pod, or pods. */
+  @inline
+  private static isAboutPod(): bool {
+    const object = Head.get(Top.ObjectRef);
+    if (!object) return false;
+    const at = Head.text + object.start;
+    const same = i8x16.bitmask(i8x16.eq(v128.load(at), PODS_FIRST));
+    if ((same & 0x1fff) == 0x1fff) return same == 0xffff && load<u16>(at, 16) == LAST_OF_PODS;
+    return Seen.isIt(Head.member(object, RESOURCE), PODS);
   }
 
   /** A request has up to three events, of which the last one counts. */
   private static isDenial(): bool {
     const status = Head.get(Top.ResponseStatus);
-    // `:2xx}` ends nearly every one: no denial. The code is the last member that kube-apiserver writes.
-    if (!status || load<u16>(Head.text + status.end - 5) == 0x323a) return false;
+    if (!status || Seen.endsWith2xx(status)) return false;
     const code = Head.member(status, CODE);
     if (!code || code.end - code.start != 3) return false;
     const at = Head.text + code.start;
@@ -132,45 +185,54 @@ export class Seen {
     return Seen.isIt(Head.get(Top.Stage), COMPLETE);
   }
 
-  private static observePod(cluster: u32, isCut: bool): void {
-    const subresource = Head.member(Head.get(Top.ObjectRef), SUBRESOURCE);
-    const isWhole = !subresource || subresource.start == subresource.end;
-    const isExtension = !isWhole && EPHEMERAL_CONTAINERS.is(Head.text, subresource!);
-    if (isExtension || (!isWhole && Seen.isSession(subresource!))) Seen.recall(cluster);
-    if ((!isWhole && !isExtension) || !Seen.mayShowPod()) return;
-    // A patch, and an event that was cut, may show a part of a pod.
-    const isPart = isCut || isExtension || Seen.isIt(Head.get(Top.Verb), PATCH);
-    Seen.remember(cluster, isCut, isPart);
+  private static observePod(isCut: bool): void {
+    const object = Head.get(Top.ObjectRef)!;
+    const found = Members.find(object, Head.text, SUBRESOURCE.address, SUBRESOURCE.length);
+    if (!found || found.start == found.end) {
+      if (scannedBodies == Body.None || !Seen.mayShowPod()) return;
+      // A patch, and an event that was cut, may show a part of a pod.
+      Seen.remember(isCut, isCut || Seen.isIt(Head.get(Top.Verb), PATCH));
+      return;
+    }
+    const isExtension = EPHEMERAL_CONTAINERS.is(Head.text, found);
+    if (isExtension || Seen.isSession(found)) Seen.recall();
+    if (isExtension && scannedBodies != Body.None && Seen.mayShowPod()) Seen.remember(isCut, true);
   }
 
   private static isSession(subresource: Node): bool {
-    for (let i = 0; i < SESSIONS.length; i++) {
-      if (SESSIONS[i].is(Head.text, subresource)) return true;
-    }
-    return false;
+    const text = Head.text;
+    return EXEC.is(text, subresource) || ATTACH.is(text, subresource) || PORT_FORWARD.is(text, subresource);
   }
 
   /** Says what is known of the pod that the request names. */
-  private static recall(cluster: u32): void {
-    const before = Seen.before;
+  private static recall(): void {
     const name = Head.member(Head.get(Top.ObjectRef), NAME);
     if (!name) return;
-    const kept = Seen.of(cluster).pods.find(Seen.hashOf(Head.text + name.start, name.end - name.start));
-    before.pod = kept ? PodKnown.Known : PodKnown.Unknown;
+    const kept = Seen.pods!.find(Seen.hashOf(Head.text + name.start, name.end - name.start));
+    Before.pod = kept ? PodKnown.Known : PodKnown.Unknown;
     if (!kept) return;
-    memory.copy(before.record, kept.record, kept.length);
-    before.size += kept.length;
+    memory.copy(Before.record, kept.record, kept.length);
+    Before.recordLength = kept.length;
   }
 
   /** Whether the event is the end of a request that has made or changed something. */
   private static mayShowPod(): bool {
-    if (scannedBodies == Body.None) return false;
     const verb = Head.get(Top.Verb);
     if (!Seen.isIt(verb, CREATE) && !Seen.isIt(verb, PATCH) && !Seen.isIt(verb, UPDATE)) return false;
     if (!Seen.isIt(Head.get(Top.Stage), COMPLETE)) return false;
-    const code = Head.member(Head.get(Top.ResponseStatus), CODE);
-    if (code && load<u8>(Head.text + code.start) != 0x32) return false;
-    return !Seen.isDryRun();
+    return Seen.hasSucceeded(Head.get(Top.ResponseStatus)) && !Seen.isDryRun();
+  }
+
+  private static hasSucceeded(status: Node | null): bool {
+    if (!status || Seen.endsWith2xx(status)) return true;
+    const code = Head.member(status, CODE);
+    return !code || load<u8>(Head.text + code.start) == 0x32;
+  }
+
+  /** Whether it ends with `"code":2xx}`, as nearly each one does: the code is the last member that kube-apiserver writes. */
+  @inline
+  private static endsWith2xx(status: Node): bool {
+    return load<u64>(Head.text + status.end - 11) == CODE_2;
   }
 
   private static isDryRun(): bool {
@@ -186,15 +248,15 @@ export class Seen {
   }
 
   /** Remembers the pod that the event shows: as it was made, or else as it was asked for. */
-  private static remember(cluster: u32, isCut: bool, isPart: bool): void {
+  private static remember(isCut: bool, isPart: bool): void {
     const isRead =
-      (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(cluster, Top.ResponseObject)) ||
-      (!isPart && Seen.read(cluster, Top.RequestObject));
-    if (!isRead) Seen.search(cluster, isPart);
+      (!isCut && (scannedBodies & Body.Response) != 0 && Seen.read(Top.ResponseObject)) ||
+      (!isPart && Seen.read(Top.RequestObject));
+    if (!isRead) Seen.search(isPart);
   }
 
   /** Remembers the whole pod in this body; false when it is not there, or not to be read in the quick way. */
-  private static read(cluster: u32, body: Top): bool {
+  private static read(body: Top): bool {
     const object = Head.get(body);
     if (!object || object.kind != Kind.Object) return false;
     Draft.begin(null);
@@ -208,12 +270,12 @@ export class Seen {
       name = Head.text + asked.start;
       length = asked.end - asked.start;
     }
-    Seen.keep(cluster, Seen.hashOf(name, length));
+    Seen.keep(Seen.hashOf(name, length));
     return true;
   }
 
   /** The same with whatever the body holds: escapes, parts of pods, patches. */
-  private static search(cluster: u32, isPart: bool): void {
+  private static search(isPart: bool): void {
     Document.become(Head.text, Head.root, Head.table);
     Arena.reset();
     const view = made.isThere() ? made : requested;
@@ -221,23 +283,20 @@ export class Seen {
     if (!name) name = view == made ? MADE_NAME.find() : REQUESTED_NAME.find();
     if (name && view.isThere()) {
       const hash = Seen.hashOf(Head.text + name.start, name.end - name.start);
-      const kept = isPart ? Seen.of(cluster).pods.find(hash) : null;
+      const kept = isPart ? Seen.pods!.find(hash) : null;
       // Of a pod that is not known, a part would pass for the whole.
       if (!isPart || kept) {
         Draft.begin(kept);
         view.addToDraft();
-        Seen.keep(cluster, hash);
+        Seen.keep(hash);
       }
     }
     Document.become(0, null, 0);
     Arena.reset();
   }
 
-  private static keep(cluster: u32, hash: u64): void {
-    const pods = Seen.of(cluster).pods;
-    const known = pods.table.count;
-    pods.keep(hash, Draft.record, Draft.length);
-    if (pods.table.count != known) Seen.tellSizes();
+  private static keep(hash: u64): void {
+    Seen.pods!.keep(hash, Draft.record, Draft.length);
   }
 
   /** The hash of the pod with this name in the request's namespace. */
@@ -248,7 +307,7 @@ export class Seen {
     if (namespace) memory.copy(text, Head.text + namespace.start, before);
     store<u8>(text + before, SLASH);
     memory.copy(text + before + 1, name, length);
-    return nameHash(Seen.key, text, before + 1 + length);
+    return NameHash.of(text, before + 1 + length);
   }
 
   private static isIt(node: Node | null, name: Name): bool {
@@ -261,16 +320,5 @@ export class Seen {
       Seen.clusters.push(new Remembered(Seen.userLimit, Seen.podLimit));
     }
     return Seen.clusters[cluster];
-  }
-
-  static tellSizes(): void {
-    let users: u32 = 0;
-    let pods: u32 = 0;
-    for (let i = 0; i < Seen.clusters.length; i++) {
-      users += Seen.clusters[i].users.table.count;
-      pods += Seen.clusters[i].pods.table.count;
-    }
-    counters.set(Counter.UsersKnown, users);
-    counters.set(Counter.PodsKnown, pods);
   }
 }

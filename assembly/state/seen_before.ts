@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { MAX_RECORD } from './draft';
 
 /** What is known of the pod that a session is opened in. */
 export const enum PodKnown {
@@ -30,3 +31,27 @@ export class SeenBefore {
 
 export const NO_AGE: i64 = -1;
 export const NO_COUNT: u32 = u32.MAX_VALUE;
+
+/** The same of the event that was observed last. All static, for the reason that Document gives. */
+export class Before {
+  static age: i64 = NO_AGE;
+  static denied: u32 = NO_COUNT;
+  static pod: PodKnown = PodKnown.NotAsked;
+  static recordLength: u32 = 0;
+  static readonly record: usize = heap.alloc(MAX_RECORD);
+
+  /** Bytes of what `write` writes. */
+  static get size(): u32 {
+    return offsetof<SeenBefore>() + Before.recordLength;
+  }
+
+  @inline
+  static write(to: usize): void {
+    const seen = changetype<SeenBefore>(to);
+    seen.age = Before.age;
+    seen.denied = Before.denied;
+    seen.pod = Before.pod;
+    seen.size = Before.size;
+    if (Before.recordLength != 0) memory.copy(seen.record, Before.record, Before.recordLength);
+  }
+}

@@ -28,6 +28,7 @@ static const mode modes[] = {
     {"load", mode_load, "load, initialise, open, and get the first event"},
     {"rss", mode_rss, "resident memory while events are read and asked"},
     {"serve", mode_serve, "serve a webhook until SIGTERM; how late --samples events come"},
+    {"awake", mode_awake, "keep --cpu from sleeping until SIGTERM"},
 };
 
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))

@@ -96,4 +96,8 @@ void mode_rss(const bench_options *options);
  */
 void mode_serve(const bench_options *options);
 
+/** Turns in a loop, at a priority below all others, until the process gets SIGTERM: its processor does not
+ * sleep. */
+void mode_awake(const bench_options *options);
+
 #endif

@@ -14,7 +14,7 @@ import { writeWorkload } from './workloads.mjs';
  * A plugin that is measured.
  *
  * @typedef {object} Candidate
- * @property {'ours' | 'other'} key
+ * @property {'ours' | 'other' | 'floor'} key the floor is bench/floor, where a measure asks for it
  * @property {string} label name and version
  * @property {string} plugin path
  * @property {string} config for init; empty: what Falco passes when it is given none
@@ -116,7 +116,14 @@ export class Bench {
    */
   async host({ key, plugin, config, extractor }, mode, options) {
     const { warm, rounds } = this.effort;
-    const own = { plugin, config, extractor, cpu: this.cpu, warm, rounds: rounds[key] };
+    const own = {
+      plugin,
+      config,
+      extractor,
+      cpu: this.cpu,
+      warm,
+      rounds: rounds[key === 'other' ? 'other' : 'ours'],
+    };
     const result = await runHost(this.program, mode, { ...own, ...options });
     if (key === 'ours' && mode !== 'load' && result.cpuNanoseconds > 0) {
       this.disturbances.push(result.nanoseconds / result.cpuNanoseconds - 1);

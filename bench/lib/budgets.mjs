@@ -21,10 +21,13 @@
  * @property {Record<string, Budget>} cases
  */
 
-/** A case with what was counted. @typedef {{ unit: Case['unit'], count: Count }} Counted */
+/** A case with what was counted. @typedef {Pick<Case, 'unit' | 'tolerance'> & { count: Count }} Counted */
 
-/** How much more a case may cost than its budget, in percent. */
+/** How much more a case may cost than its budget, in percent, where the case itself says nothing. */
 export const TOLERANCE = 3;
+
+/** What is remembered of users and pods may cost this share of sourcing on the healthy day, in percent. */
+export const REMEMBERING_LIMIT = 5;
 
 /** The functions in a budget have this share of its instructions together. */
 const COVERED = 0.95;
@@ -54,11 +57,12 @@ export const growth = (budget, now) => (now / budget - 1) * 100;
  *
  * @param {number} budget
  * @param {number} now
+ * @param {number} tolerance in percent
  * @returns {-1 | 0 | 1}
  */
-function sideOf(budget, now) {
+function sideOf(budget, now, tolerance) {
   const [whole, each] = [Math.round(now * 10) * 100, Math.round(budget * 10)];
-  return whole > each * (100 + TOLERANCE) ? 1 : whole < each * (100 - TOLERANCE) ? -1 : 0;
+  return whole > each * (100 + tolerance) ? 1 : whole < each * (100 - tolerance) ? -1 : 0;
 }
 
 /** @param {Count} count @returns {Budget} with functions from the most expensive on */
@@ -145,7 +149,7 @@ export function compareCounts(budgets, counted) {
   const failures = [];
   /** @type {string[]} */
   const notes = [];
-  for (const [name, { unit, count }] of counted) {
+  for (const [name, { unit, count, tolerance = TOLERANCE }] of counted) {
     const budget = budgets[name];
     if (budget === undefined) {
       failures.push(`${name}: there is no budget for it`);
@@ -154,7 +158,7 @@ export function compareCounts(budgets, counted) {
     const now = rounded(count.instructions);
     const percent = Math.abs(growth(budget.instructions, now)).toFixed(2);
     const both = `${figure(now)} instructions for each ${unit}, and the budget is ${figure(budget.instructions)}`;
-    const side = sideOf(budget.instructions, now);
+    const side = sideOf(budget.instructions, now, tolerance);
     if (side > 0) {
       failures.push(`${name}: ${percent} % more: ${both}\n      ${describeChanges(budget, count)}`);
     } else if (side < 0) {
@@ -165,6 +169,18 @@ export function compareCounts(budgets, counted) {
     if (!counted.has(name)) failures.push(`${name}: there is a budget for it, but no such case`);
   }
   return { failures, notes };
+}
+
+/**
+ * The share of sourcing that goes into what is remembered of users and pods.
+ *
+ * @param {Map<string, Counted>} counted by the cases' names
+ * @param {string} load
+ * @returns {number} in percent
+ */
+export function rememberingShare(counted, load) {
+  const of = (/** @type {string} */ what) => counted.get(`${what}, ${load}`)?.count.instructions ?? NaN;
+  return (of('remembering') / of('sourcing')) * 100;
 }
 
 /** Two counts of the same may differ by this share: the key of the hashes of users and pods is random. */
@@ -178,9 +194,10 @@ const REPEATABLE = 0.005;
  * @returns {string[]} for each case that does not, what is wrong
  */
 export function findDifferences(counted, again) {
-  return [...counted].flatMap(([name, { count }]) => {
+  return [...counted].flatMap(([name, { count, tolerance }]) => {
     const [first, second] = [count.instructions, again.get(name)?.count.instructions ?? NaN];
-    if (Math.abs(second / first - 1) <= REPEATABLE) return [];
+    const repeatable = tolerance === undefined ? REPEATABLE : tolerance / 100;
+    if (Math.abs(second / first - 1) <= repeatable) return [];
     const both = `${first.toFixed(1)} instructions at first and ${second.toFixed(1)} the second time`;
     return [`${name}: ${both}: something in it depends on time or chance`];
   });

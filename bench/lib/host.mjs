@@ -39,6 +39,23 @@ export function buildEmptyPlugin(log) {
   return buildCProgram(plugin, log);
 }
 
+/**
+ * Builds bench/floor, a plugin that does the least with which events get to Falco, if it has changed.
+ *
+ * @param {(message: string) => void} log
+ * @returns {Promise<import('./bench.mjs').Candidate>}
+ */
+export async function buildFloorPlugin(log) {
+  const program = { output: 'bench/floor.so', folders: ['bench/floor'], flags: ['-shared', '-fPIC'] };
+  return {
+    key: 'floor',
+    label: 'floor',
+    plugin: await buildCProgram(program, log),
+    config: '',
+    fields: [],
+  };
+}
+
 /** The plugin, or the host, could not do what was measured. The message is the reason. */
 export class HostFailure extends Error {
   /** @param {string} message */

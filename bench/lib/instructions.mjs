@@ -30,6 +30,7 @@ import { workload, workloads, writeWorkload } from './workloads.mjs';
  * @property {Work} work
  * @property {Work} [less] work that is taken off
  * @property {number} [fields] asked of an event in `work` and not in `less`, where a field is the unit
+ * @property {number} [tolerance] how much two counts may differ by chance, in percent, if that is more than usual
  */
 
 /**
@@ -88,9 +89,27 @@ function extraction(load) {
   ];
 }
 
+/**
+ * What is remembered of users and pods: little, so that the random key of its tables decides several percent of it.
+ *
+ * @param {string} load
+ * @returns {Case}
+ */
+function remembering(load) {
+  return {
+    name: `remembering, ${load}`,
+    unit: 'event',
+    work: { load, mode: 'sourcing' },
+    less: { load, mode: 'sourcing', options: { config } },
+    tolerance: 10,
+  };
+}
+
 /** @type {Case[]} */
 export const cases = [
   ...workloads.map(({ name }) => sourcing(name)),
+  sourcing('day'),
+  ...['metadata', 'mixed', 'pods', 'day'].map(remembering),
   ...['metadata', 'mixed', 'pods'].flatMap(extraction),
   {
     name: 'extraction, mixed, 15 fields of a foreign event',
@@ -100,7 +119,7 @@ export const cases = [
   },
 ];
 
-/** Bytes of the shorter file of two; in the other one, as many follow. */
+/** Bytes of the shorter file of two, where the workload itself says nothing; in the other one, as many follow. */
 const BYTES = 1 << 19;
 
 /**
@@ -148,7 +167,7 @@ export class Counter {
   async #run({ load, mode, options }, length) {
     // The paths have the same length: reading them costs the same.
     const folder = join(buildPaths().build, 'bench', 'data', `counted-${length}`);
-    const data = writeWorkload(workload(load), length * BYTES, folder);
+    const data = writeWorkload(workload(load), length * (workload(load).bytes ?? BYTES), folder);
     const argv = [this.valgrind, this.program, mode];
     const { result, objects } = await countRun(argv, { plugin: this.plugin, open: data.file, ...options });
     const isLines = workload(load).unit === 'line';

@@ -7,11 +7,13 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readdirSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { SEED, healthyDay } from '../../scripts/corpus/healthy.mjs';
 import { repositoryRoot } from '../../scripts/lib/paths.mjs';
 import { recipeHash } from '../../scripts/lib/stamp.mjs';
 import { EventMaker } from './events.mjs';
@@ -33,6 +35,7 @@ export const LIST = 400;
  * @property {string} title for the report
  * @property {'event' | 'line'} [unit] what a time is given for; a line where some lines are no events
  * @property {(maker: EventMaker, index: number) => Line} line
+ * @property {number} [bytes] how many it takes until all that is typical of it was there once
  */
 
 /**
@@ -108,9 +111,25 @@ export const workloads = [
   { name: 'garbage', title: 'broken lines, every third one sound', unit: 'line', line: garbageLine },
 ];
 
+/** Days of the healthy cluster that docs/day-in-the-life.md is about, one after the other. @returns {Workload['line']} */
+function dayLines() {
+  /** @type {ReturnType<ReturnType<typeof healthyDay>['written']>} */
+  let lines = [];
+  let first = 0;
+  let seed = SEED;
+  return (_, index) => {
+    if (index === 0) [lines, first, seed] = [[], 0, SEED];
+    if (index === first + lines.length) [lines, first] = [healthyDay(seed++).written(), index];
+    return one(lines[index - first]?.event);
+  };
+}
+
+/** Shows what is remembered of users and pods at its true price: how often pods are made decides it. @type {Workload} */
+const day = { name: 'day', title: 'the day of a healthy cluster', line: dayLines(), bytes: 3_900_000 };
+
 /** @param {string} name */
 export function workload(name) {
-  const found = workloads.find((each) => each.name === name);
+  const found = [...workloads, day].find((each) => each.name === name);
   if (found === undefined) throw new Error(`there is no workload ${name}`);
   return found;
 }
@@ -147,6 +166,8 @@ export function* linesOf({ name, line }, bytes) {
 }
 
 const CHUNK = 1 << 20;
+/** What makes the events of `day`. */
+const CORPUS = 'scripts/corpus';
 
 /**
  * Writes a workload's file, unless it is there already.
@@ -157,7 +178,11 @@ const CHUNK = 1 << 20;
  * @returns {Data}
  */
 export function writeWorkload(load, bytes, folder) {
-  const sources = ['bench/lib/events.mjs', 'bench/lib/workloads.mjs', 'examples/attack.jsonl'];
+  const corpus = readdirSync(join(repositoryRoot, CORPUS), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.mjs'))
+    .sort()
+    .map((path) => join(CORPUS, path));
+  const sources = ['bench/lib/events.mjs', 'bench/lib/workloads.mjs', 'examples/attack.jsonl', ...corpus];
   const contents = sources.map((path) => readFileSync(join(repositoryRoot, path), 'utf8'));
   const recipe = recipeHash([contents, load.name, bytes]);
   const place = join(folder, load.name);

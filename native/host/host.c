@@ -4,12 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 void *host_bytes(struct w2c_host *host, uint32_t at, uint32_t length) {
@@ -78,7 +75,7 @@ struct event_base *host_loop(struct w2c_host *host) {
 
 // The timer is taken back at once: those of waits that something else has ended would wake the loop again and
 // again. Without memory for it, nothing is waited for.
-static void run_turn(struct w2c_host *host, int64_t microseconds) {
+void host_run_loop(struct w2c_host *host, int64_t microseconds) {
     const struct timeval most = {microseconds / 1000000, microseconds % 1000000};
     bool waits = microseconds > 0 && event_add(host->timer, &most) == 0;
     // ONCE as well: without it, NONBLOCK goes on for as long as anything is ready, which a client can make
@@ -109,12 +106,6 @@ void host_release_pipe(const struct pipe_guard *guard) {
         sigtimedwait(&pipe, NULL, &none);
     }
     pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
-}
-
-void host_run_loop(struct w2c_host *host, int64_t microseconds) {
-    const struct pipe_guard guard = host_hold_pipe();
-    run_turn(host, microseconds);
-    host_release_pipe(&guard);
 }
 
 static void close_handle(struct handle *handle) {

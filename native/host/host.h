@@ -90,8 +90,8 @@ struct event_base *host_loop(struct w2c_host *host);
 void host_run_loop(struct w2c_host *host, int64_t microseconds);
 
 // Holds SIGPIPE back in this thread: writing to a connection whose other side is gone raises it, which would
-// end Falco, and OpenSSL writes without MSG_NOSIGNAL. The host's handling of it is left alone. To be released
-// in the same thread.
+// end Falco. For libraries that do not write with MSG_NOSIGNAL; the host's handling of it is left alone. To
+// be released in the same thread.
 struct pipe_guard {
     sigset_t before;
     bool was_pending;

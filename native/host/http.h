@@ -93,6 +93,7 @@ struct http_connection {
     struct event input;
     struct event output;
     struct event again;
+    // Whether the loop looks for input. It may do so where none is wanted: see watch.
     bool is_reading;
     bool is_writing;
     bool tls_wants_write;
@@ -162,6 +163,8 @@ struct http_server {
     dev_t device;
     ino_t inode;
     SSL_CTX *tls;
+    // What TLS connections write to; NULL while there were none.
+    BIO_METHOD *socket;
     struct event listener;
     struct event accept_again;
     struct event sweep;
@@ -209,6 +212,8 @@ void http_refuse(struct http_connection *connection, int status, const char *tex
 // Makes the answer; it is not sent before http_send. False without memory.
 bool http_compose(struct http_connection *connection, int status, const char *text, size_t length);
 void http_send(struct http_connection *connection);
+// The same, and sends what the socket takes at once. The connection may be gone afterwards.
+void http_send_now(struct http_connection *connection);
 // The first byte of a request is there.
 void http_begin_head(struct http_connection *connection);
 // Lets the body come.
@@ -220,6 +225,11 @@ void http_time_out(struct http_connection *connection);
 // --- http_stream.c ---
 
 enum http_io { IO_CLOSED = -2, IO_LATER = -1 };
+
+// How OpenSSL is to read and write sockets; NULL without memory.
+BIO_METHOD *http_socket_method(void);
+// TLS over the socket, as the server has it; NULL without memory.
+SSL *http_start_tls(struct http_server *server, int fd);
 
 // Bytes that came, 0 at the end, or an http_io.
 ssize_t http_receive(struct http_connection *connection, char *out, size_t capacity);

@@ -42,10 +42,17 @@ static void set_event(struct event *event, bool *is_set, bool wanted) {
         *is_set = wanted;
 }
 
-static void watch(struct http_connection *connection) {
+static bool wants_input(const struct http_connection *connection) {
+    return reads(connection->state) || connection->tls_wants_read;
+}
+
+// Input that is not wanted yet is looked for all the same until there is some: most clients send nothing
+// before they have their answer, and to stop and to start again would be two calls of the system for each
+// request.
+static void watch(struct http_connection *connection, bool has_unwanted) {
     bool has_output = connection->sent < connection->out.length && connection->state != STATE_ANSWERED;
-    set_event(&connection->input, &connection->is_reading,
-              reads(connection->state) || connection->tls_wants_read);
+    bool keeps = connection->is_reading && !has_unwanted;
+    set_event(&connection->input, &connection->is_reading, wants_input(connection) || keeps);
     set_event(&connection->output, &connection->is_writing, has_output || connection->tls_wants_write);
 }
 
@@ -107,7 +114,9 @@ void http_begin_body(struct http_connection *connection) {
     bool is_asked_for = connection->expects_continue && connection->pending.length == 0;
     connection->expects_continue = false;
     http_parse_pending(connection);
-    if (is_asked_for && connection->state == STATE_BODY) {
+    if (connection->state != STATE_BODY)
+        return; // all of it was there already
+    if (is_asked_for) {
         // Without memory for it the client goes on by itself, after a while.
         char *bytes = malloc(sizeof(go_on) - 1);
         if (bytes != NULL) {
@@ -416,12 +425,22 @@ static bool take_in(struct http_connection *connection) {
 
 static void on_event(evutil_socket_t fd, short events, void *context) {
     struct http_connection *connection = context;
+    bool has_unwanted = (events & EV_READ) != 0 && !wants_input(connection);
     (void)fd;
-    (void)events;
     if (connection->state == STATE_HANDSHAKE && !shake_hands(connection))
         return;
     if (flush(connection) && take_in(connection))
-        watch(connection);
+        watch(connection, has_unwanted);
+}
+
+void http_send_now(struct http_connection *connection) {
+    http_set_state(connection, STATE_SENDING, connection->server->options.request_time);
+    if (!flush(connection))
+        return;
+    watch(connection, false);
+    // Of what the socket does not show, the loop is told.
+    if (takes_in(connection) && (connection->pending.length > 0 || http_has_buffered(connection)))
+        http_wake(connection);
 }
 
 void http_time_out(struct http_connection *connection) {
@@ -440,9 +459,8 @@ void http_time_out(struct http_connection *connection) {
 void http_connection_new(struct http_server *server, int fd) {
     struct event_base *loop = server->host->loop;
     struct http_connection *connection = calloc(1, sizeof(*connection));
-    SSL *ssl = connection != NULL && server->tls != NULL ? SSL_new(server->tls) : NULL;
-    if (connection == NULL || (server->tls != NULL && (ssl == NULL || SSL_set_fd(ssl, fd) != 1))) {
-        SSL_free(ssl);
+    SSL *ssl = connection != NULL && server->tls != NULL ? http_start_tls(server, fd) : NULL;
+    if (connection == NULL || (server->tls != NULL && ssl == NULL)) {
         free(connection);
         close(fd);
         return;
@@ -458,5 +476,5 @@ void http_connection_new(struct http_server *server, int fd) {
     server->connection_count++;
     http_parser_reset(connection);
     http_set_state(connection, ssl != NULL ? STATE_HANDSHAKE : STATE_IDLE, server->options.head_time);
-    watch(connection);
+    watch(connection, false);
 }

@@ -56,6 +56,8 @@ static void use_tls(struct http_server *server, u32 handle) {
     SSL_CTX *context = tls_context(server->host, handle);
     SSL_CTX_free(server->tls);
     server->tls = context;
+    if (context != NULL && server->socket == NULL)
+        server->socket = http_socket_method();
 }
 
 static int make_server(struct w2c_host *host, const char *address, const struct http_options *options) {
@@ -261,10 +263,13 @@ void w2c_host_httpAnswer(struct w2c_host *host, u32 id, u32 status, u32 text, u3
 }
 
 void w2c_host_httpRelease(struct w2c_host *host, u32 number) {
-    struct http_connection *one;
-    TAILQ_FOREACH(one, &server_of(host, number)->connections, entry) {
+    struct http_server *server = server_of(host, number);
+    struct http_connection *next;
+    // At once: to have the loop do it takes a turn of its own.
+    for (struct http_connection *one = TAILQ_FIRST(&server->connections); one != NULL; one = next) {
+        next = TAILQ_NEXT(one, entry);
         if (one->state == STATE_ANSWERED)
-            http_send(one);
+            http_send_now(one);
     }
 }
 

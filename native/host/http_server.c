@@ -370,5 +370,6 @@ void http_server_free(void *object) {
     }
     http_free_spare(server);
     SSL_CTX_free(server->tls);
+    BIO_meth_free(server->socket);
     free(server);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a connection, through TLS or not. OpenSSL writes only while the loop runs, where SIGPIPE is held
-// back.
+// Bytes of a connection, through TLS or not. Writing to a connection whose client is gone would raise
+// SIGPIPE, which ends Falco: each write says that it must not. The host's handling of signals is left alone.
 #include "http.h"
 
 #include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -19,11 +20,73 @@ static ssize_t tls_result(struct http_connection *connection, int result, bool w
     return is_end && !writing ? 0 : IO_CLOSED;
 }
 
+static int socket_of(BIO *bio) {
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
 static ssize_t plain_result(ssize_t count) {
     if (count >= 0)
         return count;
     return errno == EAGAIN || errno == EINTR || errno == EWOULDBLOCK ? IO_LATER : IO_CLOSED;
 }
+
+// --- the socket, as OpenSSL sees it ---
+
+// OpenSSL's own writes without MSG_NOSIGNAL.
+static int write_socket(BIO *bio, const char *bytes, int length) {
+    ssize_t count = plain_result(send(socket_of(bio), bytes, (size_t)length, MSG_NOSIGNAL));
+    BIO_clear_retry_flags(bio);
+    if (count == IO_LATER)
+        BIO_set_retry_write(bio);
+    return count < 0 ? -1 : (int)count;
+}
+
+static int read_socket(BIO *bio, char *out, int capacity) {
+    ssize_t count = plain_result(recv(socket_of(bio), out, (size_t)capacity, 0));
+    BIO_clear_retry_flags(bio);
+    if (count == IO_LATER)
+        BIO_set_retry_read(bio);
+    if (count == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return count < 0 ? -1 : (int)count;
+}
+
+static long control_socket(BIO *bio, int command, long number, void *place) {
+    (void)number;
+    (void)place;
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1; // nothing is kept back
+    case BIO_CTRL_EOF:
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    default:
+        return 0;
+    }
+}
+
+BIO_METHOD *http_socket_method(void) {
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket without signals");
+    if (method == NULL || BIO_meth_set_write(method, write_socket) != 1 ||
+        BIO_meth_set_read(method, read_socket) != 1 || BIO_meth_set_ctrl(method, control_socket) != 1) {
+        BIO_meth_free(method);
+        return NULL;
+    }
+    return method;
+}
+
+SSL *http_start_tls(struct http_server *server, int fd) {
+    SSL *ssl = server->socket != NULL ? SSL_new(server->tls) : NULL;
+    BIO *bio = ssl != NULL ? BIO_new(server->socket) : NULL;
+    if (bio == NULL) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    BIO_set_data(bio, (void *)(intptr_t)fd);
+    SSL_set_bio(ssl, bio, bio);
+    return ssl;
+}
+
+// --- what a connection does ---
 
 ssize_t http_receive(struct http_connection *connection, char *out, size_t capacity) {
     // Behind the end of TLS there is nothing that counts.

@@ -81,9 +81,12 @@ void web_news(struct web_request *request) {
 
 // --- the loop ---
 
+// curl writes without raising SIGPIPE; c-ares, when it asks by TCP, does not.
 static void act(struct web *web, curl_socket_t fd, int what) {
     int running;
+    const struct pipe_guard guard = host_hold_pipe();
     curl_multi_socket_action(web->multi, fd, what, &running);
+    host_release_pipe(&guard);
     collect_ended(web);
 }
 

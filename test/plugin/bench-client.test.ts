@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The benchmark's client: what it sends, what it makes of answers, and what it says when something is wrong.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { buildBenchHost, hostArguments, startProgram } from '../../bench/lib/host.mjs';
+import { buildBenchHost, buildFloorPlugin, hostArguments, startProgram } from '../../bench/lib/host.mjs';
+import { allowedCpus } from '../../bench/lib/machine.mjs';
 import { buildBenchClient } from '../../bench/lib/serving.mjs';
 import { Authority } from '../../scripts/soak/certificates.mjs';
 import { freePort } from '../../scripts/soak/host.mjs';
@@ -186,6 +187,40 @@ test('the host that serves counts what the client sends, and how late it comes',
   // Those that were sent at once have no time as their id.
   expect(result.delays).toHaveLength(10);
   for (const delay of result.delays) expect(delay).toBeGreaterThan(0);
+}, 120_000);
+
+test('the floor hands out each request as it came, and answers with the next call', async () => {
+  const host = await buildBenchHost(() => undefined);
+  const { plugin } = await buildFloorPlugin(() => undefined);
+  const port = await freePort();
+  const open = `http://127.0.0.1:${port}/k8s-audit`;
+  const serving = startProgram([host, 'serve', ...hostArguments({ plugin, open, samples: 100 })]);
+  onTestFinished(() => void serving.child.kill('SIGKILL'));
+  const events = new Workspace().write('events.jsonl', EVENTS);
+  let ended: Ended;
+  // Again over another connection, and with a body that does not come in one read.
+  for (const list of [1, 3]) {
+    const options = { port, events, list, warm: 0, requests: 10, gap: 1 };
+    do ended = await run(options);
+    while (ended.errors.includes('Connection refused') && serving.child.exitCode === null);
+    expect([ended.status, ended.errors]).toEqual([0, '']);
+    expect(JSON.parse(ended.output).roundTrips).toHaveLength(10);
+  }
+  serving.child.kill('SIGTERM');
+  const result = await serving.result;
+  expect(result).toMatchObject({ mode: 'serve', plugin: 'floor', events: 20 });
+  expect(result.delays).toHaveLength(20);
+  for (const delay of result.delays) expect(delay).toBeGreaterThan(0);
+}, 120_000);
+
+test('a processor is kept awake until the end is asked for', async () => {
+  const host = await buildBenchHost(() => undefined);
+  const { child, result } = startProgram([host, 'awake', '--cpu', String(allowedCpus()[0])]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const policy = (): string => spawnSync('chrt', ['-p', String(child.pid)], { encoding: 'utf8' }).stdout;
+  while (!policy().includes('SCHED_IDLE')) expect(child.exitCode).toBeNull();
+  child.kill('SIGTERM');
+  expect(await result).toEqual({ mode: 'awake' });
 }, 120_000);
 
 describe('what is wrong is told', () => {

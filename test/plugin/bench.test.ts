@@ -11,6 +11,7 @@ import {
   EMPTY_FIELD,
   buildBenchHost,
   buildEmptyPlugin,
+  buildFloorPlugin,
   hostArguments,
   runHost,
   type HostOptions,
@@ -217,6 +218,19 @@ test('a plugin that does nothing shows what the host itself costs', async () => 
   const result = await ours('extraction', { extractor, fields: [EMPTY_FIELD], repeat: 100 });
   const calls = 100 * ATTACK_EVENTS;
   expect(result).toMatchObject({ calls, values: calls, mark: calls * 'v'.charCodeAt(0) });
+});
+
+test('the floor reads and copies each line', async () => {
+  const { plugin } = await buildFloorPlugin(() => {});
+  // Longer than a read, and than what a batch takes.
+  const lines = ['x'.repeat(300_000), '', 'y', 'z'.repeat(2_000_000), 'w'];
+  const file = join(folder, 'floor.txt');
+  writeFileSync(file, [...lines, 'no line'].join('\n'));
+  const bytes = lines.join('').length;
+  const result = await runHost(program, 'sourcing', { plugin, open: file, warm: 1, rounds: 2 });
+  expect(result).toMatchObject({ plugin: 'floor', events: 2 * 5, bytes: 2 * bytes });
+  const missing = runHost(program, 'sourcing', { plugin, open: '/nothing' });
+  await expect(missing).rejects.toThrow('floor cannot open /nothing: No such file or directory');
 });
 
 describe('what is wrong is said', () => {

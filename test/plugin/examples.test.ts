@@ -165,7 +165,7 @@ test('helm/eks.yaml reads as the role of eks/main.tf may', () => {
     new RegExp(`^variable "${variable}" \\{[^}]*default +=.*"(.*)"`, 'm').exec(terraform)?.[1];
   expect(values.serviceAccount).toMatchObject({ create: true, name: initial('service_account') });
   const cluster = /^eks:\/\/(\w+)$/.exec(values.falco.plugins[0].open_params)?.[1];
-  const name = /^  name += "(.*)"\n  assume_role_policy/m
+  const name = /^ {2}name += "(.*)"\n {2}assume_role_policy/m
     .exec(terraform)?.[1]
     ?.replace('${var.cluster}', cluster!);
   expect(values.serviceAccount.annotations['eks.amazonaws.com/role-arn']).toMatch(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The webhook over TLS, through real handshakes: certificates that are refused at open, clients with and without one,
 // versions, and the exchange of certificates while connections are open.
+import { connect } from 'node:net';
 import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Agent } from 'node:https';
 import { renameSync, symlinkSync, unlinkSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -8,8 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventOfSize, listText, names, shortEvent } from '../support/events.ts';
 import { Workspace } from '../support/workspace.ts';
-import { caught, idsOf, init, messagesOf, severity } from './support.ts';
-import { Client, PATH, requestText } from './webhook-support.ts';
+import { caught, compileDriver, idsOf, init, messagesOf, severity } from './support.ts';
+import { Client, PATH, requestText, serveWith } from './webhook-support.ts';
 import { Authority, TlsWebhook, postTls, type Identity } from './tls-support.ts';
 
 let authority: Authority;
@@ -354,6 +355,29 @@ describe('an exchange of the certificate', () => {
     expect((await hook.exchangeTls(shortEvent('b'), { ca: root.certificate })).status).toBe(200);
     expect(hook.metrics().certificate_reloads).toBe(0);
   });
+});
+
+test('SIGPIPE, left at its default by the host, ends nothing', async () => {
+  const driver = compileDriver(new Workspace().path);
+  const served = await serveWith(driver, { config: together(), url: `https://127.0.0.1:0${PATH}` });
+  const socket = connect({ port: served.port, host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  const secure = tlsConnect({ socket, servername: 'localhost', ca: root.certificate });
+  secure.on('error', () => undefined);
+  await new Promise((resolve) => secure.once('secureConnect', resolve));
+  // An end, without TLS's own, then a reset, before the plugin sees any of it: its write then raises SIGPIPE.
+  served.process.kill('SIGSTOP');
+  await new Promise((resolve) => secure.write(requestText('', [], 'POST /nothing'), resolve));
+  await new Promise<void>((resolve) => socket.end(resolve));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.resetAndDestroy();
+  await closed;
+  served.process.kill('SIGCONT');
+  const answer = await postTls(served.port, shortEvent('after'), { ca: root.certificate });
+  expect(answer.status).toBe(200);
+  expect(served.output).toContain('refused a webhook request with 404');
+  expect(await served.end()).toBe('status 0');
+  expect(served.errors).toBe('');
 });
 
 test('a trap leaves the server, its certificate and its requests', async () => {

@@ -342,7 +342,8 @@ export class Host {
     },
     monotonic: () => this.now,
     wait: (milliseconds: number) => {
-      this.now += BigInt(milliseconds) * 1_000_000n;
+      // No time passes where something has come already.
+      if (this.offers.length === 0) this.now += BigInt(milliseconds) * 1_000_000n;
       this.waits.push(milliseconds);
       this.onWait(milliseconds);
     },

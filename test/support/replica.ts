@@ -105,11 +105,22 @@ export class Cluster extends KubernetesApi {
     return this.read(CONFIG_MAPS, 'falco', 'progress');
   }
 
-  /** Changes an object by a merge patch, as somebody else. */
+  /** Does something as somebody else, who may do everything; PATCH is a merge patch. */
+  ask(method: 'POST' | 'PATCH', path: string, object: object): Reply {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const headers = { authorization: 'Bearer admin', 'content-type': type };
+    return this.answer({
+      time: 0,
+      method,
+      path,
+      query: new URLSearchParams(),
+      headers,
+      body: JSON.stringify(object),
+    });
+  }
+
   edit(path: string, patch: object): Reply {
-    const headers = { authorization: 'Bearer admin', 'content-type': 'application/merge-patch+json' };
-    const body = JSON.stringify(patch);
-    return this.answer({ time: 0, method: 'PATCH', path, query: new URLSearchParams(), headers, body });
+    return this.ask('PATCH', path, patch);
   }
 }
 

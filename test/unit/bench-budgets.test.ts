@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  REMEMBERING_LIMIT,
   TOLERANCE,
   compareCounts,
   compareTools,
@@ -12,11 +13,14 @@ import {
   functionChanges,
   makeBudget,
   makeBudgets,
+  rememberingShare,
   type Budget,
   type Counted,
 } from '../../bench/lib/budgets.mjs';
 import { cases } from '../../bench/lib/instructions.mjs';
 import { repositoryRoot } from '../../scripts/lib/paths.mjs';
+
+const text = readFileSync(join(repositoryRoot, 'bench', 'budgets.json'), 'utf8');
 
 const counted = (functions: Record<string, number>, unit: Counted['unit'] = 'event'): Counted => ({
   unit,
@@ -178,8 +182,40 @@ describe('the tools', () => {
   ])('the compiler %j', (text, name) => expect(compilerOf(text)).toBe(name));
 });
 
+describe('what is remembered of users and pods', () => {
+  const shareOf = (remembering: number) =>
+    rememberingShare(
+      new Map([
+        ['sourcing, day', counted({ scan: 1000 - remembering, find: remembering })],
+        ['remembering, day', counted({ find: remembering })],
+      ]),
+      'day',
+    );
+
+  test('has a share of sourcing', () => {
+    expect(shareOf(50)).toBe(5);
+    expect(shareOf(0)).toBe(0);
+    expect(rememberingShare(new Map(), 'day')).toBeNaN();
+  });
+
+  test('costs at most a twentieth of sourcing on the healthy day, in the budgets too', () => {
+    expect(REMEMBERING_LIMIT).toBe(5);
+    const { cases: budgets } = JSON.parse(text) as { cases: Record<string, Budget> };
+    const share = budgets['remembering, day'].instructions / budgets['sourcing, day'].instructions;
+    expect(share * 100).toBeLessThanOrEqual(REMEMBERING_LIMIT);
+  });
+
+  test('may differ more by chance than other cases', () => {
+    const at = (f: number): Counted => ({ ...counted({ f }), tolerance: 10 });
+    const budgets = { few: { instructions: 100, functions: { f: 100 } } };
+    expect(compareCounts(budgets, new Map([['few', at(109)]])).failures).toEqual([]);
+    expect(compareCounts(budgets, new Map([['few', at(111)]])).failures).toHaveLength(1);
+    expect(findDifferences(new Map([['few', at(100)]]), new Map([['few', at(108)]]))).toEqual([]);
+    expect(findDifferences(new Map([['few', at(100)]]), new Map([['few', at(120)]]))).toHaveLength(1);
+  });
+});
+
 describe('bench/budgets.json', () => {
-  const text = readFileSync(join(repositoryRoot, 'bench', 'budgets.json'), 'utf8');
   const { madeWith, cases: budgets } = JSON.parse(text) as {
     madeWith: Record<string, string>;
     cases: Record<string, Budget>;

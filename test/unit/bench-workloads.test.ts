@@ -59,6 +59,21 @@ describe('the workloads', () => {
     }
   });
 
+  test('have a day of a healthy cluster, the next one behind it, and pods in it', () => {
+    const { bytes = 0 } = workload('day');
+    const texts = textsOf('day', 2 * bytes);
+    const events = texts.map((text) => JSON.parse(text) as Event);
+    // The stages of a request have one id.
+    expect(new Set(events.map(({ auditID, stage }) => `${auditID} ${stage}`)).size).toBe(events.length);
+    expect(texts).toEqual(textsOf('day', 2 * bytes));
+    const isPod = ({ verb, objectRef }: Event) =>
+      verb === 'create' && JSON.stringify(objectRef).startsWith('{"resource":"pods","namespace"');
+    const half = events.length / 2;
+    for (const day of [events.slice(0, half), events.slice(half)]) {
+      expect(day.filter(isPod).length / day.length).toBeGreaterThan(0.02);
+    }
+  });
+
   test('are as long as was asked for, and hardly longer', () => {
     const lines = [...linesOf(workload('mixed'), BYTES)];
     const length = lines.reduce((sum, { text }) => sum + text.length + 1, 0);

@@ -74,9 +74,9 @@ test('a renewal that fails keeps the old ones to their end, and goes on', () => 
   expect([aws.turn(), keyId(), aws.problem, aws.expiresIn]).toEqual([true, 'ASIA0', '', 1]);
   expect(calls()).toBeGreaterThan(5);
   expect(calls()).toBeLessThan(25);
-  const [, first] = aws.messages;
+  const first = aws.messages.find((message) => message.includes('cannot be renewed'));
   expect(first).toMatch(
-    /^AWS credentials cannot be renewed: the container end point \S+: HTTP status 500; the old ones are good until 20\S+Z; it is tried again( \(\d+ more like it .*\))?$/,
+    /^AWS credentials cannot be renewed: the container end point \S+: HTTP status 500; the old ones are good until 20\S+Z; it is tried again$/,
   );
   aws.run(1);
   expect([aws.turn(), keyId(), aws.expiresIn]).toEqual([false, 'none', 0]);
@@ -96,7 +96,7 @@ test('what is refused late is old: others are got at once', () => {
   expect(aws.turn()).toBe(true);
   expect([calls(), keyId()]).toEqual([2, 'ASIA1']);
   expect(aws.messages.at(-1)).toMatch(
-    /^AWS does not take the credentials from the container end point \S+; they are got anew( \(\d+ more like it .*\))?$/,
+    /^AWS does not take the credentials from the container end point \S+; they are got anew$/,
   );
 });
 

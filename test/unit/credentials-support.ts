@@ -7,6 +7,7 @@ const SOURCE = `
 import { AwsService } from './cloud/aws/service';
 import { Config, readConfig } from './config/config';
 import { Counter, counters } from './counters';
+import { Reason, Severity, logLimited } from './log';
 
 let held: ArrayBuffer = new ArrayBuffer(0);
 function pack(text: string): u64 {
@@ -55,6 +56,7 @@ export function elsewhere(): u64 {
   const service = new AwsService('sqs', new Config(), 'cn-north-1');
   return pack(service.region + ' ' + service.url + service.problem);
 }
+export function forget(): void { logLimited(Reason.Credentials, Severity.Debug, 'none is held back'); }
 export function close(): void { if (services.length > 0) services[0].chain.close(); }
 export function renewed(): u64 { return counters.get(Counter.CredentialsRenewed); }
 export function expiresIn(): u64 { return counters.get(Counter.CredentialsExpiry); }
@@ -77,6 +79,7 @@ export class Aws {
   /** A fresh start: nothing in the environment, no service, no log; some time later, so that messages may be written. */
   reset(): void {
     this.part.call.close();
+    this.part.call.forget();
     const { host } = this;
     host.environment.clear();
     host.liveCall = undefined;

@@ -41,10 +41,8 @@ function leading() {
 /** Puts a Lease there as somebody else. */
 function hold(cluster: Cluster, spec: object): void {
   const metadata = { name: 'falco', labels: { app: 'ours' } };
-  const headers = { authorization: 'Bearer admin' };
   const path = LEASE_PATH.slice(0, -'/falco'.length);
-  const call = { method: 'POST', url: `http://x${path}`, headers, body: JSON.stringify({ metadata, spec }) };
-  expect(cluster.respond(call as WebCall).status).toBe(201);
+  expect(cluster.ask('POST', path, { metadata, spec }).status).toBe(201);
 }
 
 const OTHER = { holderIdentity: 'falco-xyz_1', leaseDurationSeconds: 10, leaseTransitions: 4 };

@@ -445,6 +445,30 @@ describe('an event below maxEventSize', () => {
     expect(counts).toMatchObject({ events_salvaged: 1, events_delivered: 1 });
   });
 
+  // The densest that there is; the body itself is a value, too.
+  test.each([
+    ['numbers', '[', '1', ']'],
+    ['strings', '[', '""', ']'],
+    ['arrays', '[', '[]', ']'],
+    ['objects', '[', '{}', ']'],
+    ['arrays of arrays', '[', '[[]]', ']'],
+    ['members', '{', '"":0', '}'],
+  ])('may have as many values as a tape takes, and none more: %s', (_, open, value, close) => {
+    const each = value === '[[]]' ? 2 : 1;
+    const bodyOf = (values: number): string =>
+      `${open}${Array(Math.floor((values - 1) / each))
+        .fill(value)
+        .join()}${close}`;
+    for (const [values, salvages] of [
+      [262_144, undefined],
+      [262_144 + each, 1],
+    ] as const) {
+      const { counts } = outcome(withBody(bodyOf(values)), config);
+      expect(counts.events_delivered).toBe(1);
+      expect(counts.events_salvaged, `${values} values`).toBe(salvages);
+    }
+  });
+
   // What looks like values without being any, on both sides of the bound that is tried first.
   test.each([
     ['commas in a string', `"${','.repeat(300_000)}"`],

@@ -117,8 +117,10 @@ describe('ka.user.denied_recently', () => {
       status('"responseStatus":403'),
       status('"responseStatus":[{"code":403}]'),
       status('"responseStatus":{"metadata":{},"code":200}'),
+      status('"responseStatus":{"code":403,"other":200}'),
+      status('"responseStatus":{"code":403,"details":{"code":200}}'),
     ];
-    expect(column(webhook(), events, FIELD)).toEqual([1, 2, 3, 3, 3, 3, 3].map(BigInt));
+    expect(column(webhook(), events, FIELD)).toEqual([1, 2, 3, 3, 3, 3, 3, 4, 5].map(BigInt));
   });
 
   test('counts a request once: at its end', () => {
@@ -316,6 +318,7 @@ describe('ka.target.pod.*', () => {
   test.each<[string, Members]>([
     ['refused', { responseStatus: { code: 403 } }],
     ['in conflict', { responseStatus: { code: 409 } }],
+    ['refused, with a number behind the code', { responseStatus: { code: 403, other: 200 } }],
     ['not finished', { stage: 'RequestReceived', responseStatus: undefined }],
     ['a dry run', { requestURI: '/api/v1/namespaces/shop/pods?dryRun=All' }],
     ['a dry run with more', { requestURI: '/api/v1/namespaces/shop/pods?fieldManager=x&dryRun=All&a=b' }],
@@ -414,38 +417,182 @@ describe('ka.target.pod.*', () => {
   });
 });
 
-test('a pod is read alike in the quick way and in the general one, also where something is odd in it', () => {
-  const random = new Random(7);
+describe('a pod is read alike in the quick way and in the general one', () => {
   const ODD: unknown[] = [null, true, false, 7, '', 'true', [], {}, [null], [[]], ['x'], { path: 1 }, [{}]];
-  /** The same with something replaced, taken out or put in, somewhere. */
-  const changed = (value: unknown): unknown => {
-    if (random.below(12) === 0) return random.pick(ODD);
-    if (Array.isArray(value)) return value.map(changed).filter(() => random.below(20) > 0);
-    if (typeof value !== 'object' || value === null) return value;
-    const members = Object.entries(value).map(([key, member]) => [key, changed(member)] as const);
-    return Object.fromEntries(members.filter(() => random.below(15) > 0));
+  // Also names that are as long as those that are wanted, and values that look like them.
+  const OTHERS: Members = {
+    hostIPC: true,
+    tolerations: [{ key: 'hostNetwork', operator: 'Exists' }],
+    enableServiceLinks: true,
+    nodeSelector: { 'kubernetes.io/hostname': 'a', image: 'not:1', hostPID: 'true' },
+    securityContext: { privileged: true, sysctls: [] },
+    imagePullSecrets: [{ name: 'image' }],
+    overhead: {},
+    schedulingGates: [],
+    terminationGracePeriodSeconds: 30,
   };
-  const spec = {
-    ...SPEC,
-    hostNetwork: true,
-    hostPID: true,
-    volumes: [
-      { name: 'a', hostPath: { path: '/etc', type: '' } },
-      { name: 'b', emptyDir: {} },
-    ],
-    initContainers: [{ image: 'init:1', securityContext: { privileged: true } }],
+  const OTHERS_OF_A_CONTAINER: Members = {
+    ports: [{ containerPort: 80, image: 'not:2' }],
+    imagePullPolicy: 'Always',
+    stdin: true,
+    env: [{ name: 'HTML', value: '<a href="x">\n{"image":"not:3","privileged":true}\\' }],
+    args: ['x'.repeat(200), '"image":"not:4"', '{[', 'é…'],
+    resources: { limits: { cpu: '1', memory: '1Gi' }, requests: {} },
+    lifecycle: { preStop: { exec: { command: ['privileged'] } } },
+    terminationMessagePath: '/dev/termination-log',
   };
-  // Keys with escapes are read in the general way.
-  const escaped = (text: string) => text.replaceAll('"spec":', String.raw`"\u0073pec":`);
-  let known = 0;
-  for (let i = 0; i < 600; i++) {
-    const body = { kind: 'Pod', metadata: { name: 'web' }, spec: changed(spec) };
-    const text = JSON.stringify(made('web', body, i % 3 === 0 ? body : undefined));
-    const quick = after(text);
-    if (quick[0] === true) known++;
-    expect(after(escaped(text)), text).toEqual(quick);
+
+  /** Makes pods whose members stand in any order, with others between them. */
+  class PodMaker {
+    constructor(private random: Random) {}
+
+    some<T>(make: () => T): T[] {
+      return Array.from({ length: this.random.below(4) }, make);
+    }
+
+    shuffled(members: Members): Members {
+      const order = Object.entries(members).map((entry) => [this.random.below(1000), entry] as const);
+      return Object.fromEntries(order.sort(([a], [b]) => a - b).map(([, entry]) => entry));
+    }
+
+    /** Some of the members, in any order. */
+    of(members: Members, others: Members): Members {
+      const wanted = Object.entries(members).filter(() => this.random.below(4) > 0);
+      const rest = Object.entries(others).filter(() => this.random.below(3) === 0);
+      return this.shuffled(Object.fromEntries([...wanted, ...rest]));
+    }
+
+    container = () =>
+      this.of(
+        {
+          image: `registry.example.org/${'team/'.repeat(this.random.below(9))}image:${this.random.below(9)}`,
+          securityContext: this.of(
+            { privileged: this.random.below(2) === 0 },
+            { runAsUser: 5, capabilities: { add: ['privileged'] }, procMount: 'privileged' },
+          ),
+        },
+        OTHERS_OF_A_CONTAINER,
+      );
+
+    volume = () =>
+      this.of(
+        {
+          hostPath: this.of({ path: `/etc/${this.random.below(9)}` }, { type: 'path', more: { path: 'x' } }),
+        },
+        { name: 'hostPath', emptyDir: {}, configMap: { name: 'c', items: [{ path: 'y', key: 'k' }] } },
+      );
+
+    spec(): Members {
+      return this.of(
+        {
+          hostNetwork: this.random.below(2) === 0,
+          hostPID: this.random.below(2) === 0,
+          volumes: this.some(this.volume),
+          containers: this.some(this.container),
+          initContainers: this.some(this.container),
+          ephemeralContainers: this.some(this.container),
+          serviceAccountName: this.random.pick(['web', 'root', '']),
+          serviceAccount: 'older',
+        },
+        OTHERS,
+      );
+    }
+
+    /** The same with something replaced, taken out or put in, somewhere. */
+    damaged(value: unknown, often: number): unknown {
+      if (this.random.below(often) === 0) return this.random.pick(ODD);
+      const isKept = () => this.random.below(often) > 0;
+      if (Array.isArray(value)) return value.map((item) => this.damaged(item, often)).filter(isKept);
+      if (typeof value !== 'object' || value === null) return value;
+      const members = Object.entries(value).map(([key, each]) => [key, this.damaged(each, often)] as const);
+      return Object.fromEntries(members.filter(isKept));
+    }
   }
-  expect(known).toBeGreaterThan(400);
+
+  /** A key is written with an escape: such a pod is read in the general way. */
+  const escaped = (text: string) => text.replaceAll('"spec":', String.raw`"\u0073pec":`);
+
+  test.each<[string, number, number]>([
+    ['as they may be', 3000, Infinity],
+    ['where something small is odd in them', 2000, 60],
+    ['where much is', 2000, 12],
+  ])('pods %s', (_, count, often) => {
+    const random = new Random(often === Infinity ? 1 : often);
+    const maker = new PodMaker(random);
+    const wasm = webhook('{"dedupeWindow": 0, "knownPods": 10000}');
+    const PART = 100;
+    let known = 0;
+    for (let first = 0; first < count; first += PART) {
+      const texts = Array.from({ length: PART }, (_unused, i) => {
+        const spec = often === Infinity ? maker.spec() : maker.damaged(maker.spec(), often);
+        const name = `pod-${first + i}`;
+        const metadata = maker.shuffled({ name, labels: { name: 'no' }, managedFields: ['{"name":', {}] });
+        const body = maker.shuffled({ kind: 'Pod', apiVersion: 'v1', metadata, spec, status: { spec: {} } });
+        const event = made(name, body, i % 3 === 0 ? body : undefined);
+        // With white space, now and then.
+        return JSON.stringify(event, null, random.below(10) === 0 ? random.below(4) : 0);
+      });
+      const names = texts.map((_unused, i) => `pod-${first + i}`);
+      const general = texts.map((text, i) => escaped(text).replaceAll(names[i]!, `general-${first + i}`));
+      values(wasm, [...texts, ...general], []);
+      const asked = names.flatMap((name, i) => [session(name), session(`general-${first + i}`)]);
+      // The two ways find images in another order.
+      const found = values(wasm, asked, POD_FIELDS).map((all) =>
+        all.map((value) => (Array.isArray(value) ? value.toSorted() : value)),
+      );
+      texts.forEach((text, i) => {
+        expect(found[2 * i], text).toEqual(found[2 * i + 1]);
+        if (found[2 * i]![0] === true) known++;
+      });
+    }
+    expect(known).toBeGreaterThan(count * 0.6);
+  });
+});
+
+describe('who asks for what is read alike, however the event is written', () => {
+  const head = '"kind":"Event","auditID":"a","stage":"ResponseComplete"';
+  const event = (user: string, more = '') => `{${head},"user":${user}${more}}`;
+
+  test('the name of a user', () => {
+    const events = [
+      '{"username":"alice","uid":"1"}',
+      '{"uid":"1","username":"alice"}',
+      '{ "username" : "alice" }',
+      String.raw`{"user\u006eame":"alice"}`,
+    ];
+    const wasm = webhook();
+    column(wasm, [event('{"username":"bob"}')], 'ka.verb');
+    expect(
+      column(
+        wasm,
+        events.map((user) => event(user)),
+        'ka.user.first_seen',
+      ),
+    ).not.toContain(null);
+    expect(wasm.metrics().users_known).toBe(2);
+  });
+
+  test('a user without a name, whatever stands behind it', () => {
+    const wasm = webhook();
+    const members = ',"username":"alice","objectRef":{"resource":"nodes"}';
+    const users = ['{}', '"username"', '[]', 'null', '{"username":7}', '{"username":{"username":"alice"}}'];
+    const events = users.map((user) => event(user, members));
+    expect(column(wasm, events, 'ka.user.first_seen')).toEqual(users.map(() => null));
+    expect(wasm.metrics().users_known).toBe(1);
+  });
+
+  test.each([
+    ['{"resource":"pods","namespace":"shop","name":"web","subresource":"exec"}', true],
+    ['{"subresource":"exec","name":"web","namespace":"shop","resource":"pods"}', true],
+    ['{ "resource": "pods", "subresource": "exec", "name": "web" }', true],
+    ['{"resource":"podsecuritypolicies","subresource":"exec","name":"web"}', false],
+    ['{"resource":"pod","subresource":"exec","name":"web"}', false],
+    ['{"resource":"pods/exec","subresource":"exec","name":"web"}', false],
+    ['{"resource":["pods"],"subresource":"exec","name":"web"}', false],
+  ])('the object %s', (object, isAsked) => {
+    const found = column(webhook(), [event('{}', `,"objectRef":${object}`)], 'ka.target.pod.known');
+    expect(found).toEqual([isAsked ? false : null]);
+  });
 });
 
 describe('bounds', () => {

@@ -14,8 +14,12 @@ let keySize: number;
 beforeAll(async () => {
   part = await compileAssembly(`
     import { addToSipHash, beginSipHash, endSipHash } from './audit/siphash';
-    import { TEXT_KEY_SIZE, textHash } from './audit/texthash';
+    import { NameHash, TEXT_KEY_SIZE, textHash } from './audit/texthash';
     export { addToSipHash, beginSipHash, endSipHash, textHash };
+    export function nameHash(key: usize, text: usize, length: u32): u64 {
+      NameHash.useKey(key);
+      return NameHash.of(text, length);
+    }
     export function keySize(): i32 { return TEXT_KEY_SIZE; }
     export function space(size: i32): usize { return heap.alloc(size); }
   `);
@@ -134,15 +138,21 @@ function plainHash(key: Buffer, number: number, text: Buffer): bigint {
   return plainSipHash(words(key.subarray(0, 16)), input);
 }
 
-/** The hash of a text that stands at this offset from a multiple of 16. */
-function hash(key: Buffer, number: number, text: Buffer, offset = 0): bigint {
+/** A key and a text in memory, the text at this offset from a multiple of 16. */
+function put(key: Buffer, text: Buffer, offset: number): [number, number] {
   const at = Number(part.call.space(keySize + text.length + 64));
   const memory = Buffer.from(part.memory.buffer);
   // What stands around it must not matter.
   memory.fill(0xa5, at, at + keySize + text.length + 64);
   key.copy(memory, at);
   text.copy(memory, at + keySize + offset);
-  return BigInt.asUintN(64, BigInt(part.call.textHash(at, number, at + keySize + offset, text.length)));
+  return [at, at + keySize + offset];
+}
+
+/** The hash of a text that stands at this offset from a multiple of 16. */
+function hash(key: Buffer, number: number, text: Buffer, offset = 0): bigint {
+  const [keyAt, textAt] = put(key, text, offset);
+  return BigInt.asUintN(64, BigInt(part.call.textHash(keyAt, number, textAt, text.length)));
 }
 
 describe('the hash of a text', () => {
@@ -190,5 +200,67 @@ describe('the hash of a text', () => {
     for (let i = 0; i < text.length; i += 7) hashes.add(hash(key, 1, text.subarray(0, i)));
     for (let i = 0; i < keySize; i++) hashes.add(hash(changed(key, i), 1, text));
     expect(hashes.size).toBe(2 + 2 * Math.ceil(3000 / 7) + keySize);
+  });
+});
+
+// --- of names ---
+
+const NAME_SIZE = 64;
+
+function plainNameHash(key: Buffer, text: Buffer): bigint {
+  const { length } = text;
+  if (length > NAME_SIZE) return plainHash(key, 0, text);
+  const first = Buffer.concat([text, Buffer.alloc(16)]).subarray(0, 16);
+  const last = length < 16 ? Buffer.alloc(16) : text.subarray(length - 16);
+  let sum = plainProducts(Buffer.concat([first, last]), key.subarray(16));
+  if (length > 32) {
+    const inner = Buffer.concat([text.subarray(16, 32), text.subarray(length - 32, length - 16)]);
+    sum += plainProducts(inner, key.subarray(48));
+  }
+  const spread = ((sum ^ BigInt(length)) * (key.readBigUInt64LE() | 1n)) & MASK64;
+  return spread ^ (spread >> 32n);
+}
+
+function nameHash(key: Buffer, text: Buffer, offset = 0): bigint {
+  const [keyAt, textAt] = put(key, text, offset);
+  return BigInt.asUintN(64, BigInt(part.call.nameHash(keyAt, textAt, text.length)));
+}
+
+describe('the hash of a name', () => {
+  test('is what a plain one says, at each length, under any key, at any place', () => {
+    const random = new Random(4);
+    for (let length = 0; length < 300; length++) {
+      for (const fill of [undefined, 0, 0xff]) {
+        const [key, text] = [bytesOf(random, keySize), bytesOf(random, length)];
+        if (fill !== undefined) (random.below(2) === 0 ? key : text).fill(fill);
+        expect(nameHash(key, text, random.below(16)), `${length} bytes`).toBe(plainNameHash(key, text));
+      }
+    }
+  });
+
+  test('depends on each bit of the name, and on its length', () => {
+    const random = new Random(5);
+    const key = bytesOf(random, keySize);
+    for (const length of [1, 7, 15, 16, 17, 31, 32, 33, 47, 48, 63, 64, 65]) {
+      const text = bytesOf(random, length);
+      const hashes = new Set([nameHash(key, text), nameHash(key, Buffer.concat([text, Buffer.alloc(1)]))]);
+      for (let bit = 0; bit < length * 8; bit++) {
+        const changed = Buffer.from(text);
+        changed[bit >> 3] ^= 1 << (bit & 7);
+        hashes.add(nameHash(key, changed));
+      }
+      expect(hashes.size, `${length} bytes`).toBe(2 + length * 8);
+    }
+  });
+
+  test('spreads names that are alike over a table', () => {
+    const random = new Random(6);
+    const key = bytesOf(random, keySize);
+    const places = new Set<bigint>();
+    for (let i = 0; i < 1024; i++) {
+      places.add(nameHash(key, Buffer.from(`system:node:worker-${i}.example`)) & 2047n);
+    }
+    // As by chance: 1024 of 2048 places are hit by 806 different ones.
+    expect(places.size).toBeGreaterThan(740);
   });
 });

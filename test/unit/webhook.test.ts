@@ -120,17 +120,28 @@ describe('200 comes after delivery', () => {
 });
 
 describe('waiting', () => {
-  test('without a request: the loop turns once without waiting, once for at most 30 ms', () => {
+  test('is one turn of the loop, of at most 30 ms', () => {
     const wasm = webhook();
     expect(wasm.nextBatch()).toBe('timeout');
-    expect(wasm.host.waits).toEqual([0, 30]);
+    expect(wasm.host.waits).toEqual([30]);
   });
 
-  test('with a request there is no wait', () => {
+  test('is none where the batch before has left something', () => {
     const wasm = webhook();
+    const body = names(300).map((id) => shortEvent(id));
+    wasm.host.send({ body: listText(body) });
     wasm.host.send({ body: a });
-    wasm.nextBatch();
-    expect(wasm.host.waits).toEqual([0]);
+    const sizes = Array.from({ length: 4 }, () => wasm.nextBatch()).map((batch) => batch.length);
+    // 256 events are a batch; the end of a request that took two batches ends the second, too.
+    expect(sizes).toEqual([256, 44, 1, 'timeout'.length]);
+    expect(wasm.host.waits).toEqual([30, 0, 0, 30]);
+  });
+
+  test('is over when a request comes, also if it is refused', () => {
+    const wasm = webhook();
+    wasm.host.send({ body: 'not json' });
+    expect(wasm.nextBatch()).toBe('timeout');
+    expect(wasm.host.waits).toEqual([30]);
   });
 
   test('a request that comes during the wait is in this batch', () => {

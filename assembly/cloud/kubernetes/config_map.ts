@@ -31,8 +31,9 @@ const REQUEST_TIME: u32 = 10_000;
 /** Milliseconds between two attempts after failures. */
 const FIRST_RETRY: u32 = 500;
 const LAST_RETRY: u32 = 30_000;
-/** Between two saves: nanoseconds. */
+/** Between two saves, and before the first: nanoseconds. */
 const INTERVAL: i64 = 5_000_000_000;
+const FIRST_INTERVAL: i64 = 1_000_000_000;
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
 
@@ -265,7 +266,8 @@ export class ConfigMapProgress extends Progress {
       this.isThere = true;
       this.conflicts = 0;
       this.backoff.succeed();
-      this.nextSave = host.monotonic() + INTERVAL;
+      // At first there may be much to read: it would all come again after a kill.
+      this.nextSave = host.monotonic() + (this.epoch == 0 ? FIRST_INTERVAL : INTERVAL);
       counters.add(Counter.CheckpointWrites, 1);
       if (!this.isNew) this.setKept();
       else this.newSince = host.monotonic();

@@ -68,7 +68,7 @@ export const measure = {
      * @param {number} connections
      */
     const load = async (candidate, scheme, connections) => {
-      const requests = amount[candidate.key];
+      const requests = amount[candidate.key === 'other' ? 'other' : 'ours'];
       const warm = Math.ceil(requests / 10);
       const options = { events, list: LIST, connections, requests, warm };
       const sent = LIST * (requests + warm);
