@@ -66,7 +66,9 @@ function unreadableMap({ data, binaryData }: KubernetesObject): string | undefin
   const isBase64 = (text: string) => Buffer.from(text, 'base64').toString('base64') === text;
   return (
     why ??
-    (Object.values<string>(binaryData ?? {}).every(isBase64) ? undefined : 'illegal base64 data at input byte 0')
+    (Object.values<string>(binaryData ?? {}).every(isBase64)
+      ? undefined
+      : 'illegal base64 data at input byte 0')
   );
 }
 

@@ -146,7 +146,8 @@ class World {
     answer.after = Math.ceil(Math.min(after, call.totalTime));
     if (isCut) return answer;
     this.after(there, () => {
-      const reply = fault === 3 ? etcdTimeout() : fault === 4 ? tooManyRequests() : this.cluster.respond(call);
+      const reply =
+        fault === 3 ? etcdTimeout() : fault === 4 ? tooManyRequests() : this.cluster.respond(call);
       // The server may have done it, and say that it has not.
       if (fault === 5) this.fill(answer, etcdTimeout(), isLost);
       else this.fill(answer, reply, isLost);
