@@ -58,6 +58,7 @@ export const enum Counter {
   Leading = 50,
   CredentialsRenewed = 51,
   CredentialsExpiry = 52,
+  IdsForgotten = 53,
 }
 
 /** A metric's name, and what it tells. */
@@ -131,6 +132,7 @@ export const METRICS: Metric[] = [
   new Metric('leading', '1 while this replica is the one that reads', true),
   new Metric('credentials_renewed', 'times that credentials for a cloud were got'),
   new Metric('credentials_expire_in', 'seconds until the credentials for a cloud end', true),
+  new Metric('event_ids_forgotten', 'ids of log events forgotten because lateWindow has too many'),
 ];
 
 class Counters {

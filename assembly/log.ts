@@ -40,9 +40,17 @@ export const enum Reason {
   Checkpoint = 24,
   Missing = 25,
   BadEncoding = 26,
-  Credentials = 27,
+  Kubernetes = 27,
+  Leadership = 28,
+  Credentials = 29,
+  CloudThrottled = 30,
+  CloudFailed = 31,
+  CloudDenied = 32,
+  CloudRefused = 33,
+  CloudBack = 34,
+  IdsForgotten = 35,
 }
-const REASONS = 28;
+const REASONS = 36;
 const MINUTE: i64 = 60_000_000_000;
 
 const nextTime = new StaticArray<i64>(REASONS);

@@ -29,6 +29,8 @@ export class Survivor {
   nesting: u64;
   /** 1 when `position` is inside a line that is dropped up to its end. */
   skipping: u64;
+  /** Tells this process from the other replicas while the source is open; 0: it was not needed yet. */
+  replica: u64;
 
   opened(level: u32): u32 {
     return load<u32>(changetype<usize>(this) + offsetof<Survivor>() + level * 8);
@@ -49,14 +51,21 @@ export class Survivor {
 
 /** Bytes for the files that are followed: see sources/places.ts. */
 export const PLACES_SIZE: i32 = 16 + 256 * 40;
+/** Bytes for how far a log of CloudWatch was read: see cloud/logs/kept.ts. In the same place: one source is open. */
+export const KEPT_SIZE: i32 = 40 + 8192 * 8;
 
 const PLACES_AT: i32 = COUNTERS * 8 + offsetof<Survivor>() + MAX_NESTING * 8;
-const REGION_SIZE: i32 = PLACES_AT + PLACES_SIZE;
+const REGION_SIZE: i32 = PLACES_AT + (PLACES_SIZE > KEPT_SIZE ? PLACES_SIZE : KEPT_SIZE);
 const REGION = memory.data(REGION_SIZE, 8);
 export const survivor = changetype<Survivor>(REGION + COUNTERS * 8);
 
 /** Where PLACES_SIZE bytes for the files that are followed begin. */
 export function placesAddress(): usize {
+  return REGION + PLACES_AT;
+}
+
+/** Where KEPT_SIZE bytes for how far a log was read begin. */
+export function keptAddress(): usize {
   return REGION + PLACES_AT;
 }
 

@@ -35,6 +35,8 @@ export class Payload {
   offset: u64 = 0;
   /** The number of the cluster that sent it: see clusters.ts. */
   cluster: u32 = NO_CLUSTER;
+  /** When its events happened that carry no time: nanoseconds since the epoch; NO_TIME: now. */
+  time: i64 = NO_TIME;
   /** What was delivered lately and is not delivered again, or null. */
   window: Window | null = null;
 
@@ -275,6 +277,7 @@ export class Payload {
   /** Delivers the event whose Head was read. */
   private deliver(batch: Batch, at: usize, length: u32, tape: u32, isCut: bool): void {
     let time = Head.time();
+    if (time == NO_TIME) time = this.time;
     if (time == NO_TIME) {
       time = realtime();
       counters.add(Counter.WithoutTime, 1);

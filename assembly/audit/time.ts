@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // RFC 3339 timestamps.
 import { Kind, Node } from '../json/tape';
+import { countText } from '../log';
 
 /** What parseTime gives for a text that is no timestamp. */
 export const NO_TIME: i64 = i64.MIN_VALUE;
@@ -100,4 +101,28 @@ function daysSinceEpoch(year: i32, month: i32, day: i32): i64 {
   const leapDays = marchYear / 4 - marchYear / 100 + marchYear / 400;
   // 719468 days lie between 0000-03-01 and 1970-01-01.
   return i64(marchYear * 365 + leapDays + dayOfYear - 719468);
+}
+
+/** A time as `2006-01-02T15:04:05.000000Z`, in microseconds, as Kubernetes' MicroTime has it; years from 1970 on. */
+export function microTime(nanoseconds: i64): string {
+  countText();
+  const seconds = nanoseconds / NANOSECONDS;
+  const ofDay = seconds % 86400;
+  // Days in years that begin in March, in cycles of 400 years.
+  const days = seconds / 86400 + 719468;
+  const cycle = days / 146097;
+  const ofCycle = days % 146097;
+  const yearOfCycle = (ofCycle - ofCycle / 1460 + ofCycle / 36524 - ofCycle / 146096) / 365;
+  const ofYear = ofCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100);
+  const marchMonth = (5 * ofYear + 2) / 153;
+  const day = ofYear - (153 * marchMonth + 2) / 5 + 1;
+  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
+  const year = cycle * 400 + yearOfCycle + i64(month <= 2);
+  const date = padded(year, 4) + '-' + padded(month, 2) + '-' + padded(day, 2);
+  const time = padded(ofDay / 3600, 2) + ':' + padded((ofDay / 60) % 60, 2) + ':' + padded(ofDay % 60, 2);
+  return date + 'T' + time + '.' + padded((nanoseconds % NANOSECONDS) / 1000, 6) + 'Z';
+}
+
+function padded(value: i64, digits: i32): string {
+  return value.toString().padStart(digits, '0');
 }

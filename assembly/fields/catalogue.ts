@@ -182,7 +182,7 @@ const event: Field[] = [
   text('ka.useragent', 'userAgent', 'User agent of the client'),
   list('ka.sourceips', 'sourceIPs[i]', 'Addresses that the request came from and was forwarded by'),
   anywhere(single('ka.cluster.name', "annotations.'cluster_name'", readClusterName, 'Name of the cluster')),
-  anywhere(single('ka.provider', '', readProvider, 'What brought the event: webhook or file')),
+  anywhere(single('ka.provider', '', readProvider, 'What brought the event: webhook, file or eks')),
   text('ka.resp.name', 'responseObject.metadata.name', 'Name of the object in the response'),
   shown(text('ka.response.code', 'responseStatus.code', 'HTTP status of the response')),
   text('ka.response.reason', 'responseStatus.reason', 'Reason in the response, e.g. Forbidden'),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for certificate signing requests: whom the certificate would make of its owner. The request is PKCS #10 in
 // DER, in PEM, in base64; whoever may create one writes what it likes, so each length is checked.
+import { fromBase64 } from '../json/base64';
 import { Document } from '../json/document';
 import { Name } from '../json/name';
 import { Kind, Node } from '../json/tape';
@@ -90,32 +91,6 @@ function bodyOfPem(from: usize, end: usize): usize {
     }
   }
   return 0;
-}
-
-/** Decodes base64 up to its end; the bytes written. White space is passed over. `out` may be `from`. */
-function fromBase64(from: usize, end: usize, out: usize): u32 {
-  const start = out;
-  let bits: u32 = 0;
-  let count = 0;
-  for (; from < end; from++) {
-    const byte = <u32>load<u8>(from);
-    if (byte <= 0x20) continue;
-    const digit = digitOf(byte);
-    if (digit < 0) break;
-    bits = (bits << 6) | digit;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    store<u8>(out++, u8(bits >> count));
-  }
-  return u32(out - start);
-}
-
-function digitOf(byte: u32): i32 {
-  if (byte - 0x41 < 26) return byte - 0x41;
-  if (byte - 0x61 < 26) return byte - 0x61 + 26;
-  if (byte - 0x30 < 10) return byte - 0x30 + 52;
-  return byte == 0x2b ? 62 : byte == 0x2f ? 63 : -1;
 }
 
 /** Goes into the value with this tag; its end, or 0 when there is none, or it is longer than what it is in. */

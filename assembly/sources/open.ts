@@ -184,6 +184,7 @@ const SUGGESTIONS: Suggestion[] = [
     'http://:9765/k8s-audit',
     "Webhook for kube-apiserver's --audit-webhook-config-file, on all addresses",
   ),
+  new Suggestion('eks://CLUSTER', 'Audit log of the EKS cluster of this name, from CloudWatch Logs'),
   new Suggestion(
     'file:///var/log/kubernetes/audit/audit.log',
     'Follow the log of kube-apiserver --audit-log-path',
@@ -193,7 +194,7 @@ const SUGGESTIONS: Suggestion[] = [
   new Suggestion('file:///var/log/kube-audit/audit.log', 'Follow the audit log'),
 ];
 
-/** plugin_list_open_params: the webhook, and the well-known audit logs that this machine has. */
+/** plugin_list_open_params: the webhook, a cluster of EKS, and the well-known audit logs that this machine has. */
 export function openParamsJson(): string {
   const rows: string[] = [];
   for (let i = 0; i < SUGGESTIONS.length; i++) {

@@ -61,8 +61,8 @@ export class Token {
     const second = trimmedEnd(next, nextEnd);
     if (trimmedEnd(min(nextEnd + 1, end), end) > nextEnd + 1)
       return problem(file, ' has more than two lines');
-    let fault = faultOf(file.address, first);
-    if (fault == '' && second > next) fault = faultOf(next, second);
+    let fault = tokenFault(file.address, first);
+    if (fault == '' && second > next) fault = tokenFault(next, second);
     if (fault != '') return problem(file, fault);
     memory.fill(this.tokens, 0, 2 * MAX_TOKEN);
     this.firstLength = i32(first - file.address);
@@ -122,8 +122,8 @@ function problem(file: WholeFile, fault: string): string {
   return 'init_config: ' + file.name + fault;
 }
 
-/** What cannot be in an Authorization header, without a word of the token. */
-function faultOf(at: usize, end: usize): string {
+/** What of a token cannot be in an Authorization header, or an empty string; without a word of the token. */
+export function tokenFault(at: usize, end: usize): string {
   if (end == at) return ' has no token in its first line';
   if (end - at > usize(MAX_TOKEN)) return ' has a token of more than ' + MAX_TOKEN.toString() + ' bytes';
   for (; at < end; at++) {
@@ -134,7 +134,7 @@ function faultOf(at: usize, end: usize): string {
 }
 
 /** Where white space at the end begins. */
-function trimmedEnd(at: usize, end: usize): usize {
+export function trimmedEnd(at: usize, end: usize): usize {
   while (end > at && load<u8>(end - 1) <= 0x20) end--;
   return max(end, at);
 }

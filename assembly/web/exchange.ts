@@ -104,6 +104,12 @@ export class Exchange {
     return length < 0 ? null : String.UTF8.decodeUnsafe(space, min(length, MAX_TEXT));
   }
 
+  /** Milliseconds to wait before the next request, as the answer says; 0: it does not say. */
+  get retryAfter(): u32 {
+    const after = this.header('retry-after');
+    return after ? secondsOf(after) : 0;
+  }
+
   /** Lets go of the request, also of one that goes on. */
   close(): void {
     if (this.handle > 0) host.webClose(this.handle);
@@ -115,4 +121,15 @@ export class Exchange {
     this.close();
     this.bytes.free();
   }
+}
+
+/** A Retry-After in seconds, as milliseconds, at most five minutes; 0 for a date. */
+function secondsOf(text: string): u32 {
+  let seconds: u32 = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return 0;
+    seconds = min<u32>(seconds * 10 + digit, 300);
+  }
+  return seconds * 1000;
 }

@@ -9,6 +9,8 @@ import { Block } from '../memory';
 
 /** Memory that is kept for the next answer: bytes. */
 const KEEP_TAPE: u32 = 256 * 1024;
+/** Characters of a whole number. */
+const MAX_DIGITS: u32 = 18;
 const scratch = new Block();
 
 export class JsonAnswer {
@@ -46,9 +48,12 @@ export class JsonAnswer {
     return String.UTF8.decodeUnsafe(out, writeValue(this.text, node, out));
   }
 
-  /** A whole number, or 0. */
+  /** A whole number, written as such and with at most 18 characters, or 0. */
   integer(node: Node | null): i64 {
-    if (!node || node.kind != Kind.Number) return 0;
+    if (!node || node.kind != Kind.Number || node.end - node.start > MAX_DIGITS) return 0;
+    for (let at = this.text + node.start + 1; at < this.text + node.end; at++) {
+      if (<u32>load<u8>(at) - 0x30 > 9) return 0;
+    }
     return I64.parseInt(this.string(node));
   }
 

@@ -28,6 +28,9 @@ export class Request {
   /** Lines `name: value`, the names in lower case. */
   headers: string[] = [];
   body: string = '';
+  /** A body of so many bytes in place of `body`, for long ones: no garbage is made of it. */
+  bodyAddress: usize = 0;
+  bodyLength: u32 = 0;
   signing: Signing | null = null;
   /** Path of the certificates that the server's must lead to: see authorities.ts. */
   authorities: string = '';
@@ -66,8 +69,8 @@ export class Request {
     options.urlLength = url.byteLength;
     options.headers = changetype<usize>(headers);
     options.headersLength = headers.byteLength;
-    options.body = changetype<usize>(body);
-    options.bodyLength = body.byteLength;
+    options.body = this.bodyLength > 0 ? this.bodyAddress : changetype<usize>(body);
+    options.bodyLength = this.bodyLength > 0 ? this.bodyLength : body.byteLength;
     options.authorities = changetype<usize>(authorities);
     options.authoritiesLength = authorities.byteLength;
     options.signing = changetype<usize>(scope);

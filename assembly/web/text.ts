@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts for URLs, and texts of others for people.
+// Texts for URLs and JSON, and texts of others for people.
 
 /** `text` with all but letters, digits and `-._~` written as %XX (RFC 3986), and with slashes as they are or not. */
 export function percentEncoded(text: string, keepSlashes: bool): string {
@@ -11,6 +11,19 @@ export function percentEncoded(text: string, keepSlashes: bool): string {
     else out += '%' + hexDigit(byte >> 4) + hexDigit(byte & 15);
   }
   return out;
+}
+
+/** `text` as a string of JSON, with its quotes. */
+export function jsonQuoted(text: string): string {
+  let out = '"';
+  let done = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x20 && unit != 0x22 && unit != 0x5c) continue;
+    out += text.substring(done, i) + '\\u00' + hexDigit(u8(unit >> 4)) + hexDigit(u8(unit & 15));
+    done = i + 1;
+  }
+  return out + text.substring(done) + '"';
 }
 
 function isUnreserved(byte: u8): bool {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values of examples/helm in the official Falco chart, which no package registry has: FALCO_CHART names its folder
+// The values of examples/helm and examples/eks in the official Falco chart, which no package registry has: FALCO_CHART names its folder
 // (charts/falco of a checkout of Falco's charts), and helm is on the PATH. Without them this says so.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -15,9 +15,14 @@ const helm = findCommand('helm');
 const isSkipped = chart === undefined || helm === undefined;
 if (isSkipped)
   process.stderr.write(`!!! no helm, or no chart in FALCO_CHART: the Helm values are NOT rendered\n`);
-const folder = join(repositoryRoot, 'examples', 'helm');
+/** Files of values; what else lies beside them is for kubectl. */
+const files = ['helm', 'eks'].flatMap((folder) =>
+  readdirSync(join(repositoryRoot, 'examples', folder))
+    .filter((name) => name.endsWith('.yaml') && !name.endsWith('-rbac.yaml'))
+    .map((name) => join('examples', folder, name)),
+);
 
-test.skipIf(isSkipped).each(readdirSync(folder))('%s is rendered by the chart', (file) => {
+test.skipIf(isSkipped).each(files)('%s is rendered by the chart', (file) => {
   const workspace = new Workspace();
   const copy = workspace.at('chart');
   cpSync(chart ?? '', copy, { recursive: true });
@@ -25,10 +30,10 @@ test.skipIf(isSkipped).each(readdirSync(folder))('%s is rendered by the chart', 
   const manifest = parse(readFileSync(join(copy, 'Chart.yaml'), 'utf8'));
   delete manifest.dependencies;
   writeFileSync(join(copy, 'Chart.yaml'), stringify(manifest));
-  const args = ['template', 'falco', copy, '--namespace', 'falco', '--values', join(folder, file)];
+  const args = ['template', 'falco', copy, '--namespace', 'falco', '--values', join(repositoryRoot, file)];
   const rendered = execFileSync(helm ?? '', args, { encoding: 'utf8' });
   const objects = parseAllDocuments(rendered).flatMap((document) => document.toJS() ?? []);
-  const values = parse(readFileSync(join(folder, file), 'utf8'));
+  const values = parse(readFileSync(join(repositoryRoot, file), 'utf8'));
   const config = objects.find(({ data }) => data?.['falco.yaml'] !== undefined);
   expect(parse(config.data['falco.yaml'])).toMatchObject(values.falco);
   const tool = objects.find(({ data }) => data?.['falcoctl.yaml'] !== undefined);
@@ -36,8 +41,10 @@ test.skipIf(isSkipped).each(readdirSync(folder))('%s is rendered by the chart', 
   const workload = objects.find(({ kind }) => /^(deployment|daemonset)$/i.test(kind));
   expect(workload.kind.toLowerCase()).toBe(values.controller.kind);
   const { spec } = workload.spec.template;
-  expect(spec.containers[0].volumeMounts).toEqual(expect.arrayContaining(values.mounts.volumeMounts));
+  expect(spec.containers[0].volumeMounts).toEqual(expect.arrayContaining(values.mounts?.volumeMounts ?? []));
   expect(spec.containers[0].securityContext).toEqual(values.containerSecurityContext);
   expect(spec.containers[0].args.map((each: string) => each.trim())).toContain('--disable-source');
   expect(objects.some(({ kind }) => kind === 'ServiceMonitor')).toBe(true);
+  expect(workload.spec.replicas).toBe(values.controller.deployment?.replicas);
+  if (values.serviceAccount !== undefined) expect(spec.serviceAccountName).toBe(values.serviceAccount.name);
 });

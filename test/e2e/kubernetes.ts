@@ -62,9 +62,10 @@ async function startEtcd(workspace: Workspace): Promise<string> {
   return client;
 }
 
-/** How to reach the API server: as somebody who may do everything, and as somebody who may do nothing. */
+/** How to reach the API server: as somebody who may do everything, as Falco's account, and as somebody who may nothing. */
 export interface RealApi {
   access: ApiAccess;
+  account: ApiAccess;
   powerless: ApiAccess;
 }
 
@@ -78,7 +79,10 @@ export async function startApiServer(workspace: Workspace): Promise<RealApi> {
     'accounts.key',
     privateKey.export({ type: 'pkcs1', format: 'pem' }) as string,
   );
-  const tokens = workspace.write('tokens.csv', `all,${USER},1,system:masters\nnothing,nobody,2\n`);
+  const tokens = workspace.write(
+    'tokens.csv',
+    `all,admin,1,system:masters\nnothing,nobody,2\naccount,${USER},3\n`,
+  );
   const port = await freePort();
   mkdirSync(workspace.at('run'), { recursive: true });
   const flags = {
@@ -107,5 +111,5 @@ export async function startApiServer(workspace: Workspace): Promise<RealApi> {
   });
   const made = await callApi(access, 'POST', '/api/v1/namespaces', { metadata: { name: NAMESPACE } });
   if (made.code !== 201) throw new Error(`no namespace: ${JSON.stringify(made.body)}`);
-  return { access, powerless: { ...access, token: 'nothing' } };
+  return { access, account: { ...access, token: 'account' }, powerless: { ...access, token: 'nothing' } };
 }

@@ -92,10 +92,14 @@ export function runHost(args: string[]): HostRun {
 
 const started = new Set<ChildProcess>();
 
-/** Starts a program and leaves it running; endStarted ends it if the test does not. */
-export function start(command: string[]): ChildProcess & { stdout: Readable; stderr: Readable } {
+/** Starts a program, with more environment, and leaves it running; endStarted ends it if the test does not. */
+export function start(
+  command: string[],
+  more: NodeJS.ProcessEnv = {},
+): ChildProcess & { stdout: Readable; stderr: Readable } {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...more };
+  const child = spawn(program, args, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'], env });
   started.add(child);
   child.on('exit', () => started.delete(child));
   return child;
@@ -109,8 +113,8 @@ export function endStarted(): void {
 }
 
 /** Starts the host and leaves it running. */
-export function startHost(args: string[]) {
-  return start([...hostCommand(), ...args]);
+export function startHost(args: string[], env: NodeJS.ProcessEnv = {}) {
+  return start([...hostCommand(), ...args], env);
 }
 
 export function sortLines(stdout: string): Omit<HostRun, 'status' | 'stderr'> {

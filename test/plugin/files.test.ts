@@ -547,7 +547,7 @@ describe('list_open_params', () => {
     });
     for (const { value, desc } of suggestions) {
       expect(desc).toMatch(/^[A-Z].{8,}/);
-      if (value.startsWith('http://')) continue;
+      if (/^(http|eks):/.test(value)) continue;
       expect(fs.statSync(value.replace('file://', '')).isFile(), value).toBe(true);
     }
     expect(new Set(suggestions.map(({ value }) => value)).size).toBe(suggestions.length);

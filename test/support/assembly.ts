@@ -27,6 +27,11 @@ function optionsOf(configuration: string): string[] {
  * `host`, anything.
  */
 export async function compileAssembly(source: string, host?: Host): Promise<Part> {
+  return instantiate(await compileModule(source), host);
+}
+
+/** The module alone, for several instances. */
+export async function compileModule(source: string): Promise<WebAssembly.Module> {
   const entry = 'assembly/of-a-test.ts';
   const options = optionsOf(fs.readFileSync(path.join(ROOT, 'asconfig.json'), 'utf8'));
   let binary: Uint8Array | undefined;
@@ -44,11 +49,16 @@ export async function compileAssembly(source: string, host?: Host): Promise<Part
   });
   if (error !== null || binary === undefined)
     throw new Error(`the module does not compile: ${stderr.toString()}`);
+  return new WebAssembly.Module(binary as BufferSource);
+}
+
+/** An instance with a memory of its own. */
+export function instantiate(module: WebAssembly.Module, host?: Host): Part {
   const abort = (): void => {
     throw new WebAssembly.RuntimeError('abort');
   };
   const imports = { env: { abort }, ...(host === undefined ? {} : { host: host.imports }) };
-  const { instance } = await WebAssembly.instantiate(binary as BufferSource, imports);
+  const instance = new WebAssembly.Instance(module, imports);
   const { memory, ...call } = instance.exports;
   if (host !== undefined) host.memory = memory as WebAssembly.Memory;
   return { memory: memory as WebAssembly.Memory, call: call as Part['call'] };

@@ -71,13 +71,14 @@ export interface WebAnswer {
   body?: string | Buffer;
   /** There is no complete answer: why. What there is of a body has come before. */
   failure?: keyof typeof WEB_FAILURE;
-  /** Milliseconds of the host's clock until it is there. */
+  /** Milliseconds of the host's clock until it is there; what it is may be set until then. */
   after?: number;
 }
 
 interface OpenCall {
   answer: WebAnswer;
-  body: Buffer;
+  /** Once it is due. */
+  body?: Buffer;
   read: number;
   due: bigint;
 }
@@ -172,6 +173,8 @@ export class Host {
   failureText = '';
   /** TLS handles that are open, by number. */
   readonly tls = new Map<number, FakeTls>();
+  /** Paths that are absolute in the plugin, and where tests have those files. */
+  readonly redirects = new Map<string, string>();
   /** Makes the next fileRead calls fail with this errno. */
   failReads: number | undefined;
   /** Makes fileOpen fail with this errno for the paths that end so. */
@@ -183,6 +186,8 @@ export class Host {
   poisoned = false;
   /** Whether the plugin is reading an event: set by Wasm. */
   isReading: () => boolean = () => false;
+  /** The random source. */
+  fillRandom: (bytes: Buffer) => void = (bytes) => crypto.randomFillSync(bytes);
   /** What `wait` was called with, in milliseconds. */
   readonly waits: number[] = [];
 
@@ -285,6 +290,11 @@ export class Host {
     return this.bytes(at, length).toString('utf8');
   }
 
+  private pathAt(at: number, length: number): string {
+    const path = this.text(at, length);
+    return this.redirects.get(path) ?? path;
+  }
+
   private put(data: Buffer | string, out: number, capacity: number): number {
     const buffer = Buffer.from(data);
     buffer.copy(this.bytes(out, Math.min(capacity, buffer.length)), 0, 0, Math.min(capacity, buffer.length));
@@ -348,7 +358,7 @@ export class Host {
 
     fileOpen: (at: number, length: number) =>
       this.attempt(() => {
-        const name = this.text(at, length);
+        const name = this.pathAt(at, length);
         for (const [end, errno] of this.failOpens) if (name.endsWith(end)) return -errno;
         if (fs.statSync(name).isDirectory()) return -os.constants.errno.EISDIR;
         return this.handle(this.files, { fd: fs.openSync(name, 'r'), position: 0 });
@@ -369,7 +379,7 @@ export class Host {
     fileStat: (at: number, length: number, out: number) =>
       this.attempt(() => {
         this.looks++;
-        return this.writeStat(fs.statSync(this.text(at, length), { bigint: true }), out);
+        return this.writeStat(fs.statSync(this.pathAt(at, length), { bigint: true }), out);
       }),
     fileStatOpen: (handle: number, out: number) =>
       this.attempt(() => this.writeStat(fs.fstatSync(this.files.get(handle)!.fd, { bigint: true }), out)),
@@ -469,7 +479,7 @@ export class Host {
     },
 
     randomBytes: (out: number, length: number) => {
-      crypto.randomFillSync(this.bytes(out, length));
+      this.fillRandom(this.bytes(out, length));
     },
 
     problemText: (out: number, capacity: number) => {
@@ -483,18 +493,19 @@ export class Host {
 
     webSend: (at: number) => this.webSend(at),
     webStatus: (handle: number, out: number) => {
-      const { answer, body, read } = this.openCall(handle);
+      const { answer, read } = this.openCall(handle);
       const isDue = this.isDue(handle);
+      const body = this.bodyOf(handle);
       const failure = isDue && read === body.length ? WEB_FAILURE[answer.failure ?? 'none'] : 0;
       const last = failure === 0 ? WEB_PHASE.complete : WEB_PHASE.failed;
       const phase = !isDue ? WEB_PHASE.waiting : read < body.length ? WEB_PHASE.body : last;
       const status = phase === WEB_PHASE.waiting ? 0 : (answer.status ?? 200);
-      this.putNumbers(out, [phase, status, failure, isDue ? body.length - read : 0]);
+      this.putNumbers(out, [phase, status, failure, body.length - read]);
     },
     webRead: (handle: number, out: number, capacity: number) => {
       const call = this.openCall(handle);
       if (!this.isDue(handle)) return 0;
-      const part = call.body.subarray(call.read, call.read + capacity);
+      const part = this.bodyOf(handle).subarray(call.read, call.read + capacity);
       call.read += part.length;
       return this.put(part, out, capacity);
     },
@@ -628,6 +639,13 @@ export class Host {
     return this.now >= this.openCall(handle).due;
   }
 
+  /** What there is of the body: nothing before it is due. */
+  private bodyOf(handle: number): Buffer {
+    const call = this.openCall(handle);
+    if (!this.isDue(handle)) return Buffer.alloc(0);
+    return (call.body ??= Buffer.from(call.answer.body ?? ''));
+  }
+
   private webSend(at: number): number {
     const [method, ...rest] = this.numbersAt(at, 20);
     const texts = Array.from({ length: 7 }, (_, i) => this.text(rest[2 * i], rest[2 * i + 1]));
@@ -647,7 +665,7 @@ export class Host {
     if (this.liveCall) return this.sendLive(this.liveCall(call));
     const answer = this.onCall(call);
     const due = this.now + BigInt(answer.after ?? 0) * 1_000_000n;
-    return this.handle(this.openCalls, { answer, body: Buffer.from(answer.body ?? ''), read: 0, due });
+    return this.handle(this.openCalls, { answer, read: 0, due });
   }
 
   private sendLive(promise: Promise<WebAnswer>): number {

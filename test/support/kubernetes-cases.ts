@@ -317,6 +317,51 @@ export const API_CASES: ApiCase[] = [
     code: 200,
     holds: ({ data }) => data.position === '3' && data.other === 'x',
   },
+  {
+    title: 'a config map’s bytes are in base64',
+    plural: 'configmaps',
+    steps: [
+      madeMap,
+      { method: 'PATCH', type: MERGE, body: () => ({ binaryData: { position: 'AAEC/w==' }, data: null }) },
+    ],
+    code: 200,
+    holds: ({ binaryData }) => binaryData.position === 'AAEC/w==',
+  },
+  {
+    title: 'and nothing else',
+    plural: 'configmaps',
+    steps: [{ method: 'POST', body: (last) => ({ ...configMap()(last), binaryData: { other: '!' } }) }],
+    code: 400,
+    reason: 'BadRequest',
+  },
+  {
+    title: 'a config map’s bytes count as bytes',
+    plural: 'configmaps',
+    steps: [
+      madeMap,
+      {
+        method: 'PATCH',
+        type: MERGE,
+        body: () => ({ binaryData: { other: Buffer.alloc(1 << 20).toString('base64') } }),
+      },
+    ],
+    code: 422,
+    reason: 'Invalid',
+  },
+  {
+    title: 'a config map’s patch with another version is a conflict',
+    plural: 'configmaps',
+    steps: [
+      madeMap,
+      {
+        method: 'PATCH',
+        type: MERGE,
+        body: () => ({ metadata: { resourceVersion: '1' }, binaryData: { other: 'AA==' } }),
+      },
+    ],
+    code: 409,
+    reason: 'Conflict',
+  },
 ];
 
 /** The path of an object, or of the collection without a name. */

@@ -40,7 +40,7 @@ export function unreadable(resource: Resource, object: unknown): string | undefi
   const version = resource.group === '' ? 'v1' : `${resource.group}/v1`;
   const isOther = (object['kind'] ?? kind) !== kind || (object['apiVersion'] ?? version) !== version;
   if (isOther) return `${object['kind']} in version "${object['apiVersion']}" cannot be handled as a ${kind}`;
-  const why = resource === LEASES ? unreadableSpec(object['spec']) : unreadableData(object['data']);
+  const why = resource === LEASES ? unreadableSpec(object['spec']) : unreadableMap(object);
   return why === undefined ? undefined : cannot(why);
 }
 
@@ -61,6 +61,17 @@ function unreadableSpec(spec: unknown): string | undefined {
     : 'json: cannot unmarshal holderIdentity';
 }
 
+function unreadableMap({ data, binaryData }: KubernetesObject): string | undefined {
+  const why = unreadableData(data) ?? unreadableData(binaryData);
+  const isBase64 = (text: string) => Buffer.from(text, 'base64').toString('base64') === text;
+  return (
+    why ??
+    (Object.values<string>(binaryData ?? {}).every(isBase64)
+      ? undefined
+      : 'illegal base64 data at input byte 0')
+  );
+}
+
 function unreadableData(data: unknown): string | undefined {
   if (data === undefined || data === null) return undefined;
   const isMap = isObject(data) && Object.values(data).every((value) => typeof value === 'string');
@@ -68,7 +79,10 @@ function unreadableData(data: unknown): string | undefined {
 }
 
 /** What is wrong with an object that could be read; empty: nothing. */
-export function causesOf(resource: Resource, { metadata = {}, spec, data }: KubernetesObject): Cause[] {
+export function causesOf(
+  resource: Resource,
+  { metadata = {}, spec, data, binaryData }: KubernetesObject,
+): Cause[] {
   const causes: Cause[] = [];
   const invalid = (field: string, value: unknown, why: string) =>
     causes.push({
@@ -92,14 +106,17 @@ export function causesOf(resource: Resource, { metadata = {}, spec, data }: Kube
     }
     if (holderIdentity === '') invalid('spec.holderIdentity', '', 'must not be empty');
   }
-  if (resource === CONFIG_MAPS) dataCauses(data ?? {}, causes);
+  if (resource === CONFIG_MAPS) dataCauses(data ?? {}, binaryData ?? {}, causes);
   return causes;
 }
 
-function dataCauses(data: Record<string, string>, causes: Cause[]): void {
-  let size = 0;
-  for (const [key, value] of Object.entries(data)) {
-    size += Buffer.byteLength(value);
+type Values = Record<string, string>;
+
+function dataCauses(data: Values, binaryData: Values, causes: Cause[]): void {
+  const sizeOf = (values: Values, coding: 'utf8' | 'base64') =>
+    Object.values(values).reduce((sum, value) => sum + Buffer.byteLength(value, coding), 0);
+  const size = sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64');
+  for (const key of [...Object.keys(data), ...Object.keys(binaryData)]) {
     if (/^[-._a-zA-Z0-9]{1,253}$/.test(key) && key !== '.' && !key.startsWith('..')) continue;
     const message = `Invalid value: ${JSON.stringify(key)}: a valid config key must consist of alphanumeric characters`;
     causes.push({ reason: 'FieldValueInvalid', message, field: `data[${key}]` });

@@ -120,7 +120,7 @@ export class KubernetesApi extends StandIn {
     if (verb === 'update') return this.update(target, asked, user);
     const stored = this.store.get(keyOf(target));
     if (stored === undefined) return refuse.notFound(target.resource, target.name);
-    if (verb === 'patch') return this.patch(target, stored, asked, user);
+    if (verb === 'patch') return partly(asked, this.patch(target, stored, asked, user));
     if (verb === 'get') return jsonReply(200, stored);
     this.store.delete(keyOf(target));
     return jsonReply(200, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' });
@@ -252,6 +252,13 @@ export class KubernetesApi extends StandIn {
     }
     return { taken };
   }
+}
+
+/** The metadata alone, if that was asked for. */
+function partly({ headers }: Asked, reply: Reply): Reply {
+  if (reply.status >= 300 || !headers['accept']?.includes('as=PartialObjectMetadata')) return reply;
+  const { metadata } = JSON.parse(reply.body) as KubernetesObject;
+  return jsonReply(200, { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata });
 }
 
 const NAMESPACES: Resource = { ...CONFIG_MAPS, plural: 'namespaces', kind: 'Namespace' };

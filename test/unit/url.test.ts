@@ -173,6 +173,7 @@ describe('suggestions', () => {
     const suggestions = JSON.parse(fresh.text(fresh.exports.openParams())) as { value: string }[];
     expect(suggestions.map(({ value }) => value)).toEqual([
       'http://:9765/k8s-audit',
+      'eks://CLUSTER',
       `file://${known}`,
       known,
     ]);

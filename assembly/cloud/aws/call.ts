@@ -140,8 +140,7 @@ export class AwsCall {
   private explain(): void {
     countText();
     const exchange = this.exchange;
-    const after = exchange.header('retry-after');
-    if (after) this.retryAfter = secondsOf(after);
+    this.retryAfter = exchange.retryAfter;
     const named = exchange.header('x-amzn-errortype');
     let message = '';
     if (named) this.code = named;
@@ -195,15 +194,4 @@ function bareCode(code: string): string {
   const colon = code.indexOf(':');
   const before = colon < 0 ? code : code.substring(0, colon);
   return before.substring(before.lastIndexOf('#') + 1);
-}
-
-/** A Retry-After in seconds, as milliseconds, at most five minutes; 0 for a date. */
-function secondsOf(text: string): u32 {
-  let seconds: u32 = 0;
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 0x30;
-    if (digit < 0 || digit > 9) return 0;
-    seconds = min<u32>(seconds * 10 + digit, 300);
-  }
-  return seconds * 1000;
 }
