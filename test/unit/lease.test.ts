@@ -168,6 +168,23 @@ describe('a Lease', () => {
   });
 });
 
+test('its times are those of the calendar, to the microsecond', () => {
+  const days = [1970, 1999, 2000, 2024, 2026, 2099, 2100, 2101].flatMap((year) =>
+    [0, 1, 2, 5, 11].flatMap((month) => [
+      Date.UTC(year, month, 1) + 86_399_999,
+      Date.UTC(year, month + 1, 0),
+    ]),
+  );
+  for (const day of days) {
+    const { replica, cluster } = make();
+    hold(cluster, {});
+    replica.host.now = BigInt(day) * 1_000_000n + 7_000n;
+    replica.open(CONFIG);
+    for (let i = 0; i < 4; i++) replica.turn();
+    expect(cluster.lease?.['spec'].acquireTime).toBe(new Date(day).toISOString().replace('Z', '007Z'));
+  }
+});
+
 describe('who leads', () => {
   test('stops two thirds of the duration after the last good renewal, and leads anew when it can', () => {
     const { replica, cluster } = leading();
