@@ -387,7 +387,7 @@ export class CloudWatch extends Source {
   private beginPass(lane: Lane): void {
     const position = this.coverage.position;
     if (lane == this.late) {
-      lane.begin(this.lateStart, max(this.lateStart, this.coverage.lateEnd), this.now);
+      lane.begin(this.lateStart, position, this.now);
       return;
     }
     const start = min(max(position - this.overlap, this.lateStart), position);

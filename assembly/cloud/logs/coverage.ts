@@ -44,12 +44,6 @@ export class Coverage {
     this.notePage(fast);
   }
 
-  /** Up to where the late lane is to read: what the fast lane was sure of, after an outage, it need not. */
-  get lateEnd(): i64 {
-    const isGap = this.sureFrom > this.settled && this.sureTo > this.sureFrom;
-    return isGap ? this.sureFrom : this.position;
-  }
-
   /** The late lane has: it has seen all that was there when it began. */
   finishLate(late: Lane): void {
     this.settled = max(this.settled, min(late.end, late.began - this.age));
