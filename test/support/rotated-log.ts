@@ -14,6 +14,12 @@ const events = (...ids: string[]): string => lines(ids.map((id) => shortEvent(id
 export class RotatedLog extends Workspace {
   readonly file = this.at('log/audit.log');
   wasm!: Wasm;
+  /**
+   * Whether a file that is made may get the inode of one that was removed. Whether it does depends on who else makes files
+   * at that moment.
+   */
+  reusesInodes = true;
+  private removed = 0;
 
   constructor(
     private readonly query = '?from=start',
@@ -81,12 +87,19 @@ export class RotatedLog extends Workspace {
     }
   }
 
+  remove(name: string): this {
+    const file = this.at(`log/${name}`);
+    // A second name elsewhere keeps the inode.
+    if (!this.reusesInodes) fs.linkSync(file, this.at(`removed-${this.removed++}`));
+    fs.rmSync(file);
+    return this;
+  }
+
   /** Compresses a rotated file under a new inode, as gzip does. */
   pack(name: string): this {
     const file = this.at(`log/${name}`);
     fs.writeFileSync(`${file}.gz`, zlib.gzipSync(fs.readFileSync(file)));
-    fs.rmSync(file);
-    return this;
+    return this.remove(name);
   }
 
   get next(): string[] {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random histories of a log, its rotation and its reader, against a model of what must be delivered: each event at
-// least once, and once alone but for those of the batch that a kill left unacknowledged.
+// least once, and once alone but for those of the batch that a kill left unacknowledged. Where files get the inodes of
+// others that were removed between two looks, which takes several rotations a second, some may come again; still none
+// is lost.
 import * as fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { idsOf, shortEvent } from '../support/events';
@@ -26,10 +28,11 @@ class History {
   private rest = '';
   private rotations = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, reusesInodes: boolean) {
     this.random = new Random(seed);
     const target = this.random.pick(['audit.log', '', '*', 'audit*']);
     this.log = new RotatedLog('?from=start', target);
+    this.log.reusesInodes = reusesInodes;
     fs.writeFileSync(this.log.file, '');
     this.log.start();
   }
@@ -99,7 +102,7 @@ class History {
   remove(): void {
     this.settle();
     for (const name of fs.readdirSync(this.log.at('log'))) {
-      if (name !== 'audit.log' && this.random.below(2) === 0) fs.rmSync(this.log.at(`log/${name}`));
+      if (name !== 'audit.log' && this.random.below(2) === 0) this.log.remove(name);
     }
   }
 
@@ -165,16 +168,19 @@ const ACTS: Act[] = [
   ...(['trap', 'kill', 'timePasses'] as const),
 ];
 
-describe('a random history', () => {
+describe.each([
+  ['inodes of its own for each file', false],
+  ['inodes that are used again', true],
+])('a random history with %s', (_, reusesInodes) => {
   test.each(Array.from({ length: SEEDS }, (_, i) => FIRST_SEED + i))('number %i', (seed) => {
-    const history = new History(seed);
+    const history = new History(seed, reusesInodes);
     for (let i = 0; i < STEPS; i++) history.step(ACTS);
     history.settle();
     const told = (): string => history.steps.join(', ');
     const lost = history.written.filter((id) => !history.got.has(id));
     expect(lost, told()).toEqual([]);
     const repeated = [...history.got].filter(([id, count]) => count > 1 && !history.mayRepeat.has(id));
-    expect(repeated, told()).toEqual([]);
+    if (!reusesInodes) expect(repeated, told()).toEqual([]);
     expect(history.log.wasm.metrics().events_dropped_invalid_json).toBe(0);
   });
 });
