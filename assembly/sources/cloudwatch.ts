@@ -48,6 +48,13 @@ import { WHOLE_PAYLOAD, keptAddress, survivor } from '../survivor';
 import { shownPath } from './input';
 import { Poll, Source } from './source';
 
+/**
+ * Milliseconds before the newest event from which a pass of the fast lane begins, at most: the streams of several API
+ * servers do not come at the same time. Less when that takes more than a few pages.
+ */
+const OVERLAP: i64 = 10_000;
+const LEAST_OVERLAP: i64 = 500;
+const FEW_PAGES: u32 = 3;
 /** Milliseconds between two passes of the late lane, at least. */
 const LATE_INTERVAL: i64 = 30_000;
 /** Of so many requests, one is for the late lane when its pass takes longer than it should. */
@@ -77,6 +84,7 @@ export class CloudWatch extends Source {
   private coverage: Coverage;
   // When the next pass of the fast lane is due.
   private fastDue: i64 = 0;
+  private overlap: i64 = OVERLAP;
 
   // The lane whose page is read, or null; its event is the payload.
   private reading: Lane | null = null;
@@ -342,6 +350,8 @@ export class CloudWatch extends Source {
       return;
     }
     this.coverage.finishFast(lane);
+    const overlap = this.overlap;
+    this.overlap = lane.pages > FEW_PAGES ? max(overlap / 2, LEAST_OVERLAP) : min(overlap * 2, OVERLAP);
     // While there is more than fits into a page there is no time to lose.
     this.fastDue = lane.fruitful > 1 ? this.now : lane.began + this.interval;
   }
@@ -376,8 +386,12 @@ export class CloudWatch extends Source {
 
   private beginPass(lane: Lane): void {
     const position = this.coverage.position;
-    if (lane == this.late) lane.begin(this.lateStart, position, this.now);
-    else lane.begin(position, max(position, this.now + CLOCK_MARGIN), this.now);
+    if (lane == this.late) {
+      lane.begin(this.lateStart, position, this.now);
+      return;
+    }
+    const start = min(max(position - this.overlap, this.lateStart), position);
+    lane.begin(start, max(position, this.now + CLOCK_MARGIN), this.now);
   }
 
   /** Does not acknowledge: Falco may end in the middle of a batch. */

@@ -157,7 +157,7 @@ describe.skipIf(missing !== undefined)('CloudWatch Logs', () => {
     const log = makeAuditLog(shape, message, (number) => `e-${number}`);
     let isOver = false;
     const writing = (async () => {
-      await putParts(client, group, log.early);
+      await putParts(client, group, log.early, 2000);
       // The late ones come in pieces, while all is read again and again.
       await putParts(client, group, log.late, 100);
       isOver = true;
@@ -199,7 +199,7 @@ describe.skipIf(missing !== undefined)('CloudWatch Logs', () => {
     expect(productive).toBeGreaterThan(KILLS / 2);
     expect(proxy.faultCount()).toBeGreaterThan(calls.length / 50);
     expect(metrics['events_late']).toBeGreaterThan(0);
-  });
+  }, 1_800_000);
 
   test.each<[FaultKind, RegExp]>([
     ['throttled', /wants fewer requests than come from this account: ThrottlingException .*nothing is lost/],

@@ -17,6 +17,8 @@ const gauges = [
   'event_lag_milliseconds_max',
   'users_known',
   'pods_known',
+  'leading',
+  'credentials_expire_in',
 ];
 
 test('are 64-bit numbers with plain names, all 0 at first; all but the gauges only grow', () => {

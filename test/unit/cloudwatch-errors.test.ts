@@ -156,7 +156,9 @@ test('control characters of a service do not get into the log', () => {
   const wasm = openLogs(logs);
   logs.script.push(refusal(500, 'Internal\u001b[31mFailure', 'a\nb\u0007c'));
   readFor(wasm, 10 * SECOND);
-  for (const text of told(logs)) expect(text).not.toMatch(/[\u0000-\u001f]/);
+  for (const text of told(logs)) {
+    expect([...text].filter((char) => char < ' ')).toEqual([]);
+  }
 });
 
 test('waits grow while nothing answers, up to half a minute', () => {
@@ -236,7 +238,7 @@ describe('pages that go nowhere', () => {
     expect(readFor(wasm, MINUTE)).toEqual(names(30));
     const { startTime, nextToken } = logs.queries[2];
     expect(nextToken).toBeUndefined();
-    expect(startTime).toBe(logs.events[9].timestamp);
+    expect(startTime).toBe(logs.events[9].timestamp - 10 * SECOND);
   });
 });
 

@@ -9,7 +9,7 @@ import { Account, Cluster, ENVIRONMENT } from '../support/replica';
 import { SimulatedTrap } from '../support/host';
 import type { Event, Wasm } from '../support/wasm';
 import { Workspace } from '../support/workspace';
-import { type FakeLogs, makeLogs, openLogs, readFor } from './cloudwatch-support';
+import { type FakeLogs, isLate, makeLogs, openLogs, readFor } from './cloudwatch-support';
 
 const SECOND = 1000;
 const MINUTE = 60_000;
@@ -50,6 +50,24 @@ describe('after a restart', () => {
     logs.put('between', 1800 * SECOND);
     expect(readFor(restart(), 10 * MINUTE).toSorted()).toEqual(['between', 'late']);
     expect(told().filter((message) => message.endsWith('on (where it was)'))).toHaveLength(1);
+  });
+
+  test('what was old when it was read first is not read once more', () => {
+    const wasm = openLogs(logs, config);
+    names(50).forEach((id, i) => logs.put(id, i));
+    readFor(wasm, MINUTE);
+    const away = logs.now;
+    logs.host.now += 3600_000_000_000n;
+    names(700, 'f').forEach((id, i) => logs.put(id, 3500 * SECOND - i * 5000));
+    logs.pageSize = 60;
+    const before = logs.queries.length;
+    const back = logs.now;
+    expect(readFor(restart(), 10 * MINUTE)).toEqual(names(700, 'f'));
+    const late = logs.queries.slice(before).filter(isLate);
+    expect(late.length).toBeGreaterThan(1);
+    for (const { startTime, endTime } of late) {
+      expect(endTime <= away || startTime >= back - 160 * SECOND, `${startTime} to ${endTime}`).toBe(true);
+    }
   });
 
   test('also when nothing had come before', () => {

@@ -159,7 +159,7 @@ describe('each event is delivered once', () => {
     const wasm = openLogs(logs, { shift: 60 });
     logs.put('a');
     expect(readFor(wasm, 10 * SECOND)).toEqual(['a']);
-    logs.put('late', 12 * SECOND);
+    logs.put('late', 25 * SECOND);
     logs.put('b');
     expect(readFor(wasm, 35 * SECOND).toSorted()).toEqual(['b', 'late']);
     expect(wasm.metrics()).toMatchObject({ events_late: 1, events_delivered: 3 });
@@ -179,6 +179,34 @@ describe('each event is delivered once', () => {
     logs.script.push(page(0), page(100), page(200));
     expect(readFor(wasm, 10 * MINUTE)).toEqual(names(300));
   });
+});
+
+test('a stream that is some seconds behind another is not late', () => {
+  const logs = makeLogs();
+  const wasm = openLogs(logs, { shift: 60 });
+  for (let i = 0; i < 20; i++) {
+    logs.put(`a${i}`);
+    logs.put(`b${i}`, 4 * SECOND, { stream: `${STREAM}0` });
+    expect(readFor(wasm, 6 * SECOND)).toEqual([`b${i}`, `a${i}`]);
+  }
+  expect(wasm.metrics().events_late).toBe(0);
+});
+
+test('what comes together with much else is not read again and again', () => {
+  const logs = makeLogs();
+  const wasm = openLogs(logs, { shift: 60 });
+  logs.pageSize = 50;
+  let number = 0;
+  logs.host.onWait = () => void logs.put(`e${number++}`);
+  readFor(wasm, 3 * MINUTE);
+  const first = logs.queries.length;
+  const before = number;
+  readFor(wasm, MINUTE);
+  const passes = logs.queries.slice(first).filter((query) => !isLate(query) && query.nextToken === undefined);
+  expect(passes.length).toBeGreaterThan(5);
+  // Ten seconds hold more than six pages.
+  for (const { startTime, at } of passes) expect(at - startTime).toBeLessThan(9 * SECOND);
+  expect(number - before).toBeGreaterThan(1000);
 });
 
 /** Puts events for some minutes, each as late as `lateness` says; gives what was delivered, and all ids. */

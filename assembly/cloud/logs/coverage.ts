@@ -24,7 +24,7 @@ export class Coverage {
 
   /** The fast lane has read an event. */
   noteEvent(fast: Lane): void {
-    this.position = fast.isOrdered ? max(this.position, fast.newest) : fast.start;
+    this.position = fast.isOrdered ? max(this.position, fast.newest) : min(this.position, fast.start);
   }
 
   /** The fast lane has read a page: what was old enough then need not be read again. */
@@ -34,7 +34,7 @@ export class Coverage {
       this.sureTo = fast.start;
     }
     this.sureTo = max(this.sureTo, min(this.position, fast.began - this.age));
-    if (this.sureFrom <= this.settled) this.settled = max(this.settled, this.sureTo);
+    this.join();
     if (this.age == 0) this.settled = this.position;
   }
 
@@ -47,5 +47,11 @@ export class Coverage {
   /** The late lane has: it has seen all that was there when it began. */
   finishLate(late: Lane): void {
     this.settled = max(this.settled, min(late.end, late.began - this.age));
+    this.join();
+  }
+
+  /** What both lanes are sure of hangs together when there is nothing between. */
+  private join(): void {
+    if (this.sureFrom <= this.settled) this.settled = max(this.settled, this.sureTo);
   }
 }

@@ -18,7 +18,8 @@ export class Lane {
   newest: i64 = 0;
   /** Whether its events came in the order of their times so far. */
   isOrdered: bool = true;
-  /** Pages that brought something new. */
+  /** Pages that came, and those of them that brought something new. */
+  pages: u32 = 0;
   fruitful: u32 = 0;
   /** Whether the page that is read has. */
   hasNews: bool = false;
@@ -37,6 +38,7 @@ export class Lane {
     this.token = '';
     this.newest = start;
     this.isOrdered = true;
+    this.pages = 0;
     this.fruitful = 0;
     this.hasNews = false;
     this.landmark = 0;
@@ -47,6 +49,7 @@ export class Lane {
   /** A page has come, with the next one's token or none; false when that token was there before. */
   turnPage(token: string): bool {
     this.hasNews = false;
+    this.pages++;
     this.isEnding = token == '';
     this.token = token;
     if (this.isEnding) return true;
