@@ -45,8 +45,8 @@ import {
 import { Counter, counters } from '../counters';
 import { hashOfText, hexOf } from '../state/hash';
 import { WHOLE_PAYLOAD, keptAddress, survivor } from '../survivor';
+import { CloudSource } from './cloud_source';
 import { shownPath } from './input';
-import { Poll, Source } from './source';
 
 /**
  * Milliseconds before the newest event from which a pass of the fast lane begins, at most: the streams of several API
@@ -63,7 +63,7 @@ const LATE_SHARE: u32 = 4;
 const CLOCK_MARGIN: i64 = 300_000;
 const NANOSECONDS_PER_MILLISECOND: i64 = 1_000_000;
 
-export class CloudWatch extends Source {
+export class CloudWatch extends CloudSource {
   /** Why it cannot be opened, or an empty string. */
   problem: string = '';
   private report: LogReport;
@@ -247,17 +247,7 @@ export class CloudWatch extends Source {
 
   // --- reading ---
 
-  poll(batch: Batch, patience: i32): Poll {
-    host.wait(0);
-    this.work(batch);
-    if (batch.count == 0 && !batch.isFull() && patience > 0) {
-      host.wait(patience);
-      this.work(batch);
-    }
-    return Poll.Open;
-  }
-
-  private work(batch: Batch): void {
+  protected work(batch: Batch): void {
     if (!this.follow()) return;
     this.now = host.realtime() / NANOSECONDS_PER_MILLISECOND;
     this.requests.turn();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The objects of a bucket, in the order of their keys (`s3://BUCKET/PREFIX`). How far Falco has come is kept as a
 // journal (objects/journal.ts); the bucket is only read.
-import * as host from '../host';
 import { Batch } from '../audit/batch';
 import { S3, objectName } from '../cloud/aws/s3';
 import { Progress } from '../cloud/progress';
@@ -11,6 +10,7 @@ import { Counter, counters } from '../counters';
 import { Reason, Severity, countText, log, logLimited, mayLog } from '../log';
 import { hashOfText } from '../state/hash';
 import { survivor } from '../survivor';
+import { CloudSource } from './cloud_source';
 import { ClusterNames } from './objects/cluster_names';
 import {
   JOURNAL_SIZE,
@@ -24,7 +24,6 @@ import { Ledger } from './objects/ledger';
 import { Fate, ObjectReader } from './objects/object_reader';
 import { Trouble } from './objects/object_stream';
 import { Listed, S3Listing } from './s3_listing';
-import { Poll, Source } from './source';
 
 /** Times that an object is asked for when access to it is denied and others could be read. */
 const MAX_DENIED: i32 = 5;
@@ -41,7 +40,7 @@ export class S3Start {
   ) {}
 }
 
-export class S3Source extends Source {
+export class S3Source extends CloudSource {
   private owner: u64;
   private clusters: ClusterNames;
   private reader: ObjectReader;
@@ -84,17 +83,7 @@ export class S3Source extends Source {
     if (this.isAfterTrap) this.trappedIn = survivor.first;
   }
 
-  poll(batch: Batch, patience: i32): Poll {
-    host.wait(0);
-    this.read(batch);
-    if (batch.count == 0 && !batch.isFull() && patience > 0) {
-      host.wait(patience);
-      this.read(batch);
-    }
-    return Poll.Open;
-  }
-
-  private read(batch: Batch): void {
+  protected work(batch: Batch): void {
     this.kept.turn();
     if (this.kept.epoch != this.epoch) this.begin();
     if (this.epoch == 0) return;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The objects of S3 that a queue of SQS tells of (`sqs://QUEUE-URL`). A message is deleted when Falco has the events of
 // its objects. Any number of replicas may share a queue.
-import * as host from '../host';
 import { Batch } from '../audit/batch';
 import { S3, objectName } from '../cloud/aws/s3';
 import { Sqs } from '../cloud/aws/sqs';
@@ -10,14 +9,14 @@ import { VISIBILITY_TIMEOUT } from '../config/schema';
 import { Counter, counters } from '../counters';
 import { Reason, Severity, log, logLimited, mayLog } from '../log';
 import { survivor } from '../survivor';
+import { CloudSource } from './cloud_source';
 import { ClusterNames } from './objects/cluster_names';
 import { Fate, ObjectReader } from './objects/object_reader';
 import { Settled, keepPlace, settle, settledHow, takePlace } from './objects/settled';
-import { Poll, Source } from './source';
 import { NewObject, Notification } from './sqs_notification';
 import { Message, SqsQueue } from './sqs_queue';
 
-export class SqsSource extends Source {
+export class SqsSource extends CloudSource {
   private clusters: ClusterNames;
   private reader: ObjectReader;
   private queue: SqsQueue;
@@ -41,17 +40,7 @@ export class SqsSource extends Source {
     else log(Severity.Info, 'taking notifications of new objects from ' + sqs.queueUrl);
   }
 
-  poll(batch: Batch, patience: i32): Poll {
-    host.wait(0);
-    this.read(batch);
-    if (batch.count == 0 && !batch.isFull() && patience > 0) {
-      host.wait(patience);
-      this.read(batch);
-    }
-    return Poll.Open;
-  }
-
-  private read(batch: Batch): void {
+  protected work(batch: Batch): void {
     this.queue.turn();
     while (!batch.isFull() && this.step(batch));
   }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks:// in a real libsinsp, with credentials from each place that a pod may have them, of which AWS's edge checks every
 // signature: they are renewed, replaced when they are refused, and stand in no message.
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { Authority } from '../../scripts/soak/certificates.mjs';
 import { Workspace } from '../support/workspace.ts';
 import { streamName } from './aws/audit-log.ts';
-import { AwsClient } from './aws/client.ts';
 import { ContainerCredentials } from './aws/container.ts';
 import { Imds } from './aws/imds.ts';
 import { KeyRing, type Session } from './aws/keys.ts';
-import { Moto, whyNoMoto } from './aws/moto.ts';
+import { whyNoMoto } from './aws/moto.ts';
+import { useMoto } from './aws/use-moto.ts';
 import { AwsProxy } from './aws/proxy.ts';
 import { Sts } from './aws/sts.ts';
 import { makeHost, until } from './support.ts';
@@ -20,21 +20,12 @@ const ROLE = 'arn:aws:iam::123456789012:role/falco';
 const USER = 'arn:aws:iam::123456789012:user/falco';
 
 describe.skipIf(missing !== undefined)('credentials of AWS', () => {
-  let moto: Moto;
-  let client: AwsClient;
-  beforeAll(async () => {
-    moto = await Moto.start();
-    client = new AwsClient({ endpoint: moto.url });
-  });
-  afterAll(async () => {
-    client?.close();
-    await moto?.stop();
-  });
+  const aws = useMoto();
 
   /** A cluster with its log, behind an edge that takes the keys of a ring alone. */
   class Cluster {
     readonly ring = new KeyRing();
-    readonly proxy = new AwsProxy({ upstream: moto.url, keys: this.ring });
+    readonly proxy = new AwsProxy({ upstream: aws.moto.url, keys: this.ring });
     private readonly group: string;
     private written = 0;
 
@@ -45,7 +36,7 @@ describe.skipIf(missing !== undefined)('credentials of AWS', () => {
     async open(): Promise<this> {
       await this.proxy.open();
       onTestFinished(() => this.proxy.close());
-      await client.createLogStreams(this.group, [streamName(1)]);
+      await aws.client.createLogStreams(this.group, [streamName(1)]);
       return this;
     }
 
@@ -54,7 +45,9 @@ describe.skipIf(missing !== undefined)('credentials of AWS', () => {
       const timestamp = Date.now();
       const auditID = `${this.name}-${++this.written}`;
       const event = { kind: 'Event', auditID, stageTimestamp: new Date(timestamp).toISOString() };
-      await client.putLogEvents(this.group, streamName(1), [{ timestamp, message: JSON.stringify(event) }]);
+      await aws.client.putLogEvents(this.group, streamName(1), [
+        { timestamp, message: JSON.stringify(event) },
+      ]);
     }
 
     /** A host that reads the log. */

@@ -3,7 +3,7 @@
 // API server the stand-in, and Kubernetes' own where there is one. The one that reads is killed, again and again.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 
 import { repositoryRoot } from '../../scripts/lib/paths.mjs';
@@ -14,8 +14,8 @@ import { callApi, type ApiAccess } from '../support/kubernetes-client.ts';
 import { KubernetesApi } from '../support/kubernetes.ts';
 import { Workspace } from '../support/workspace.ts';
 import { streamName } from './aws/audit-log.ts';
-import { AwsClient } from './aws/client.ts';
-import { Moto, whyNoMoto } from './aws/moto.ts';
+import { whyNoMoto } from './aws/moto.ts';
+import { useMoto } from './aws/use-moto.ts';
 import { startApiServer, whyNoApiServer } from './kubernetes.ts';
 import { makeHost, sleep, until } from './support.ts';
 
@@ -54,16 +54,7 @@ const keptIn = async (access: ApiAccess): Promise<string> =>
   JSON.stringify((await callApi(access, 'GET', apiPath('configmaps', stateConfigMap))).body['binaryData']);
 
 describe.skipIf(noMoto !== undefined)('two replicas', () => {
-  let moto: Moto;
-  let client: AwsClient;
-  beforeAll(async () => {
-    moto = await Moto.start();
-    client = new AwsClient({ endpoint: moto.url });
-  });
-  afterAll(async () => {
-    client?.close();
-    await moto?.stop();
-  });
+  const aws = useMoto();
 
   /** Writes events until it is ended; gives how many there are then. */
   function write(prefix: string): () => Promise<number> {
@@ -71,12 +62,12 @@ describe.skipIf(noMoto !== undefined)('two replicas', () => {
     let count = 0;
     let isOver = false;
     const writing = (async () => {
-      await client.createLogStreams(group, [streamName(1)]);
+      await aws.client.createLogStreams(group, [streamName(1)]);
       for (; !isOver; count++) {
         const timestamp = Date.now();
         const stageTimestamp = new Date(timestamp).toISOString();
         const message = JSON.stringify({ kind: 'Event', auditID: `${prefix}-${count}`, stageTimestamp });
-        await client.putLogEvents(group, streamName(1), [{ timestamp, message }]);
+        await aws.client.putLogEvents(group, streamName(1), [{ timestamp, message }]);
         await sleep(100);
       }
     })();
@@ -89,7 +80,7 @@ describe.skipIf(noMoto !== undefined)('two replicas', () => {
 
   async function run(workspace: Workspace, access: ApiAccess, prefix: string): Promise<void> {
     const config = {
-      ...{ region: 'eu-west-1', awsEndpoints: { logs: moto.url }, shift: 60, pollingInterval: 1 },
+      ...{ region: 'eu-west-1', awsEndpoints: { logs: aws.moto.url }, shift: 60, pollingInterval: 1 },
       ...{ leaseName, leaseDuration: 4, stateConfigMap },
       ...{ kubernetesUrl: access.url, kubernetesNamespace: NAMESPACE },
       kubernetesTokenFile: workspace.write('token', `${access.token}\n`),

@@ -63,3 +63,35 @@ export function instantiate(module: WebAssembly.Module, host?: Host): Part {
   if (host !== undefined) host.memory = memory as WebAssembly.Memory;
   return { memory: memory as WebAssembly.Memory, call: call as Part['call'] };
 }
+
+/** Source for a part that takes a text and gives one: the test calls `give`, the part `given()` and `pack(…)`. */
+export const TEXTS = `
+let held: ArrayBuffer = new ArrayBuffer(0);
+function pack(text: string): u64 {
+  held = String.UTF8.encode(text);
+  return (u64(held.byteLength) << 32) | u64(changetype<usize>(held));
+}
+let space: usize = 0;
+let length: u32 = 0;
+export function room(size: u32): usize {
+  if (space != 0) heap.free(space);
+  length = size;
+  space = heap.alloc(size + 64);
+  memory.fill(space, 0, size + 64);
+  return space;
+}
+function given(): string { return String.UTF8.decodeUnsafe(space, length); }
+`;
+
+/** Puts a text where `given` finds it. */
+export function give(part: Part, text: string | Uint8Array): void {
+  const bytes = Buffer.from(text);
+  const at = Number(part.call.room(bytes.length));
+  Buffer.from(part.memory.buffer).set(bytes, at);
+}
+
+/** The bytes that `pack` has made: a view into the memory. */
+export function unpack(part: Part, packed: number | bigint): Buffer {
+  const value = BigInt.asUintN(64, BigInt(packed));
+  return Buffer.from(part.memory.buffer, Number(value & 0xffff_ffffn), Number(value >> 32n));
+}

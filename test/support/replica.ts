@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One replica's progress (assembly/cloud) alone, in a host of its own: without a source, tests play one.
-import { compileModule, instantiate, type Part } from './assembly';
+import { TEXTS, compileModule, give, instantiate, unpack, type Part } from './assembly';
 import { Host, type WebAnswer, type WebCall } from './host';
 import { KubernetesApi } from './kubernetes';
 import { CONFIG_MAPS, LEASES, type KubernetesObject } from './kubernetes-objects';
@@ -14,21 +14,7 @@ import { Config, readConfig } from './config/config';
 import { counters } from './counters';
 import { survivor } from './survivor';
 
-let held: ArrayBuffer = new ArrayBuffer(0);
-function pack(text: string): u64 {
-  held = String.UTF8.encode(text);
-  return (u64(held.byteLength) << 32) | u64(changetype<usize>(held));
-}
-let space: usize = 0;
-let length: u32 = 0;
-export function room(size: u32): usize {
-  if (space != 0) heap.free(space);
-  length = size;
-  space = heap.alloc(size + 64);
-  memory.fill(space, 0, size + 64);
-  return space;
-}
-
+${TEXTS}
 const config = new Config();
 export function configure(): u64 { return pack(readConfig(space, length, config)); }
 
@@ -146,13 +132,11 @@ export class Replica {
   }
 
   private give(bytes: Buffer | string): void {
-    const at = Number(this.part.call.room(Buffer.byteLength(bytes)));
-    Buffer.from(bytes).copy(Buffer.from(this.part.memory.buffer), at);
+    give(this.part, bytes);
   }
 
   private bytes(packed: number | bigint): Buffer {
-    const value = BigInt.asUintN(64, BigInt(packed));
-    return Buffer.from(this.part.memory.buffer, Number(value & 0xffff_ffffn), Number(value >> 32n));
+    return unpack(this.part, packed);
   }
 
   /** An empty string, or why it cannot be opened. */

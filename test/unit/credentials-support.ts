@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The credentials of assembly/cloud/aws, compiled alone, against a host whose services the tests play.
-import { compileAssembly, type Part } from '../support/assembly';
+import { TEXTS, compileAssembly, give, unpack, type Part } from '../support/assembly';
 import { Host, type WebAnswer, type WebCall } from '../support/host';
 
 const SOURCE = `
@@ -9,22 +9,7 @@ import { Config, readConfig } from './config/config';
 import { Counter, counters } from './counters';
 import { Reason, Severity, logLimited } from './log';
 
-let held: ArrayBuffer = new ArrayBuffer(0);
-function pack(text: string): u64 {
-  held = String.UTF8.encode(text);
-  return (u64(held.byteLength) << 32) | u64(changetype<usize>(held));
-}
-let space: usize = 0;
-let length: u32 = 0;
-export function room(size: u32): usize {
-  if (space != 0) heap.free(space);
-  length = size;
-  space = heap.alloc(size + 64);
-  memory.fill(space, 0, size + 64);
-  return space;
-}
-function given(): string { return String.UTF8.decodeUnsafe(space, length); }
-
+${TEXTS}
 let services: AwsService[] = [];
 export function open(): u64 {
   const config = new Config();
@@ -91,12 +76,7 @@ export class Aws {
   }
 
   private text(packed: number | bigint): string {
-    const value = BigInt.asUintN(64, BigInt(packed));
-    return Buffer.from(
-      this.part.memory.buffer,
-      Number(value & 0xffff_ffffn),
-      Number(value >> 32n),
-    ).toString();
+    return unpack(this.part, packed).toString();
   }
 
   /** What was said to anybody: messages, and what is wrong. Secrets of the tests begin with `hush`. */
@@ -104,9 +84,7 @@ export class Aws {
 
   /** Opens the services; what is wrong. */
   open(config: object = {}): string {
-    const bytes = Buffer.from(JSON.stringify(config));
-    const at = Number(this.part.call.room(bytes.length));
-    Buffer.from(this.part.memory.buffer).set(bytes, at);
+    give(this.part, JSON.stringify(config));
     const problem = this.text(this.part.call.open());
     this.said.push(problem);
     return problem;

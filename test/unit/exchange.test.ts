@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests to services (assembly/web), against a host whose services the tests play.
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compileAssembly, type Part } from '../support/assembly';
+import * as support from '../support/assembly';
+import { TEXTS, compileAssembly, unpack, type Part } from '../support/assembly';
 import { Host, type WebAnswer, type WebCall } from '../support/host';
 
 const SOURCE = `
@@ -14,21 +15,7 @@ import { Request } from './web/request';
 import { percentEncoded } from './web/text';
 import { XmlCursor } from './web/xml';
 
-let held: ArrayBuffer = new ArrayBuffer(0);
-function pack(text: string): u64 {
-  held = String.UTF8.encode(text);
-  return (u64(held.byteLength) << 32) | u64(changetype<usize>(held));
-}
-let space: usize = 0;
-let length: u32 = 0;
-export function room(size: u32): usize {
-  length = size;
-  space = heap.alloc(size + 64);
-  memory.fill(space, 0, size + 64);
-  return space;
-}
-function given(): string { return String.UTF8.decodeUnsafe(space, length); }
-
+${TEXTS}
 const exchange = new Exchange(1000);
 export function begin(): void {
   const request = new Request(WebMethod.Get, 'http://service/' + given());
@@ -84,17 +71,8 @@ beforeEach(() => {
   host.calls.length = 0;
 });
 
-function give(text: string): void {
-  const bytes = Buffer.from(text);
-  const at = Number(part.call.room(bytes.length));
-  Buffer.from(part.memory.buffer).set(bytes, at);
-}
-
-function text(packed: number | bigint): string {
-  const value = BigInt.asUintN(64, BigInt(packed));
-  return Buffer.from(part.memory.buffer, Number(value & 0xffff_ffffn), Number(value >> 32n)).toString();
-}
-
+const give = (bytes: string): void => support.give(part, bytes);
+const text = (packed: number | bigint): string => unpack(part, packed).toString();
 const ended = () => Boolean(part.call.turn());
 
 test('a request and its answer', () => {
