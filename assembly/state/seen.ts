@@ -17,7 +17,7 @@ import { Draft } from './draft';
 import { nameLength, nameStart, readPod } from './pod_text';
 import { PodView, Pods } from './pods';
 import { Before, NO_AGE, NO_COUNT, PodKnown } from './seen_before';
-import { Denials, Users } from './users';
+import { Denials, User, Users } from './users';
 
 const USERNAME = new Name('username');
 const CODE = new Name('code');
@@ -130,13 +130,21 @@ export class Seen {
     const name = Seen.username();
     const isNamed = name != null;
     // Those whose authentication failed have no name; their denials are counted together.
-    const start = isNamed ? name!.start : 0;
-    const length = isNamed ? name!.end - start : 0;
+    // In one load: each has its own check of bounds.
+    const bounds = isNamed ? load<u64>(changetype<usize>(name), offsetof<Node>('start')) : 0;
+    const start = u32(bounds);
+    const length = u32(bounds >> 32) - start;
     const hash = NameHash.of(Head.text + start, length);
-    const known = users.find(hash);
-    const user = known ? known : users.add(hash, time);
+    const known = users.findCurrent(hash);
+    const user = known ? known : Seen.addUser(hash, time);
     Before.age = isNamed ? max(time - user.first, 0) : NO_AGE;
     Before.denied = Denials.count(user, time, Seen.isDenial());
+  }
+
+  private static addUser(hash: u64, time: i64): User {
+    const user = Seen.users!.add(hash, time);
+    Seen.users!.becomeCurrent();
+    return user;
   }
 
   private static turnTo(cluster: u32): void {
@@ -144,6 +152,7 @@ export class Seen {
     Seen.users = remembered.users;
     Seen.pods = remembered.pods;
     Seen.current = cluster;
+    remembered.users.becomeCurrent();
   }
 
   // The next two look first at how kube-apiserver writes it: to look at names of members takes twice as long, and

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is remembered of users: when each was first seen, and how often it was denied something lately.
 import { Counter, counters } from '../counters';
-import { Recent } from './recent';
+import { Current, Recent } from './recent';
 
 /** Denials are counted in parts of the window. */
 const PARTS: i64 = 30;
@@ -27,8 +27,18 @@ export class Users {
     this.table = new Recent(limit, USER_SIZE);
   }
 
-  /** The user with this hash, until the next one is added; null when it is not known. */
+  /** Makes these the users that findCurrent looks for. */
+  becomeCurrent(): void {
+    this.table.becomeCurrent();
+  }
+
+  /** The same as find, in place, for those that are current. */
   @inline
+  findCurrent(hash: u64): User | null {
+    return changetype<User | null>(Current.find(this.table, hash));
+  }
+
+  /** The user with this hash, until the next one is added; null when it is not known. */
   find(hash: u64): User | null {
     return changetype<User | null>(this.table.find(hash));
   }
