@@ -51,6 +51,11 @@ export function rate(bytesPerSecond) {
   return `${digits(bytesPerSecond / 1e6)} MB/s`;
 }
 
+/** @param {number} share */
+export function percent(share) {
+  return `${digits(share * 100)} %`;
+}
+
 /** @param {number} value */
 export function factor(value) {
   return `${digits(value)}×`;

@@ -112,7 +112,7 @@ export class Serving {
     const { program, cpu } = this.bench;
     const isTls = scheme === 'https';
     const port = await freePort();
-    const ownConfig = isTls ? JSON.stringify({ sslCertificate: this.certificates.server }) : config;
+    const ownConfig = isTls ? withKey(config, 'sslCertificate', this.certificates.server) : config;
     const open = `${scheme}://127.0.0.1:${port}${PATH}`;
     const settings = hostArguments({ plugin, config: ownConfig, open, cpu, ...expected });
     const host = startProgram([program, 'serve', ...settings]);
@@ -131,6 +131,11 @@ export class Serving {
       await host.result.catch(() => undefined);
     }
   }
+}
+
+/** @param {string} config JSON, or empty @param {string} key @param {string} value */
+function withKey(config, key, value) {
+  return JSON.stringify({ ...(config === '' ? {} : JSON.parse(config)), [key]: value });
 }
 
 function endedTooSoon() {

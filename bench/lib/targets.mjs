@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
 // What has to be reached, and whether it was.
-import { factor, rate, round, size, time } from './format.mjs';
+import { factor, percent, rate, round, size, time } from './format.mjs';
 
 /**
  * @typedef {object} Target
@@ -67,6 +67,17 @@ export const targets = [
     format: time,
     measure: 'extraction',
   },
+  ...[
+    { figure: 'http', where: "of a webhook's sourcing" },
+    { figure: 'day', where: "of a file's sourcing" },
+  ].map(({ figure, where }) => ({
+    what: `remembering users and pods, ${where}, the day of a healthy cluster`,
+    figure: `remembering.${figure}.share`,
+    side: /** @type {const} */ ('at most'),
+    bound: 0.05,
+    format: percent,
+    measure: 'remembering',
+  })),
   ...[
     { text: '1.3', bytes: 1300, bound: 0.8 },
     { text: '4', bytes: 4000, bound: 1.5 },
