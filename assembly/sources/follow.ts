@@ -127,8 +127,8 @@ export class Follow extends LineSource {
     this.nextList = host.monotonic() + LIST_INTERVAL;
     const checkpoint = this.checkpoint;
     if (checkpoint) {
-      this.survey.excludedDevice = checkpoint.device;
-      this.survey.excludedInode = checkpoint.inode;
+      this.survey.excludedDevice = checkpoint.file.device;
+      this.survey.excludedInode = checkpoint.file.inode;
     }
     this.followed.look(this.current);
     // A file that was found changed is dealt with now that all copies of its old content are there to be found.

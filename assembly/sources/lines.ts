@@ -3,15 +3,13 @@
 import { Counter, counters } from '../counters';
 import { lineEnd } from '../json/skip';
 import { Reason, Severity, logLimited, mayLog } from '../log';
-import { Block, PADDING } from '../memory';
-import { WHOLE_PAYLOAD, survivor } from '../survivor';
+import { PADDING } from '../memory';
+import { WHOLE_PAYLOAD } from '../survivor';
 import { Input } from './input';
 import { Reader } from './reader';
+import { TextWindow } from './text_window';
 
-/** Bytes that are read at once: they stay in the second-level cache until they are scanned. */
-const CHUNK: u32 = 256 * 1024;
-
-export class Lines {
+export class Lines extends TextWindow {
   readonly input: Input;
   /** Where the text comes from: the input, or what was put in its place. */
   reader: Reader;
@@ -20,11 +18,6 @@ export class Lines {
   length: u32 = 0;
   offset: u64 = 0;
 
-  private buffer: Block = new Block();
-  private from: u32 = 0; // where the unread text begins
-  private searched: u32 = 0; // up to where there is no line break
-  private filled: u32 = 0;
-  private bufferOffset: u64 = 0; // offset of the buffer's first byte in the text
   private skipping: bool = false; // inside a line that is dropped
   private unreadable: u64 = 0; // offset plus one of a line that could not be read, or 0
 
@@ -32,6 +25,7 @@ export class Lines {
   name: string = '';
 
   constructor(private maxLine: u32) {
+    super();
     const input = new Input();
     this.input = input;
     this.reader = input;
@@ -50,10 +44,7 @@ export class Lines {
 
   /** Begins at `offset` bytes of the text of a file that was just opened there; `skipping` drops a first line. */
   begin(offset: u64, skipping: bool = false): void {
-    this.from = 0;
-    this.searched = 0;
-    this.filled = 0;
-    this.bufferOffset = offset;
+    this.beginAt(offset);
     this.skipping = skipping;
     this.unreadable = 0;
   }
@@ -134,19 +125,7 @@ export class Lines {
       this.skipping = true;
     }
     if (this.skipping) this.from = this.filled;
-    // When this traps, there is no memory for the line: the next instance drops it.
-    survivor.suspect = WHOLE_PAYLOAD | (this.position() + 1);
-    this.moveToFront();
-    const room = this.filled + CHUNK;
-    const address = this.buffer.reserve(room + PADDING);
-    const count = this.reader.read(address + this.filled, i32(CHUNK));
-    if (count > 0) {
-      this.filled += count;
-      counters.add(Counter.BytesReceived, count);
-    }
-    memory.fill(address + this.filled, 0, PADDING);
-    survivor.suspect = 0;
-    return count;
+    return this.readMore(this.reader, this.position());
   }
 
   /** Offset behind the last byte that was read. */
@@ -163,17 +142,6 @@ export class Lines {
   unread(count: u32): void {
     this.filled -= count;
     memory.fill(this.buffer.address + this.filled, 0, PADDING);
-  }
-
-  private moveToFront(): void {
-    if (this.from == 0) return;
-    const rest = this.filled - this.from;
-    memory.copy(this.buffer.address, this.buffer.address + this.from, rest);
-    this.bufferOffset += this.from;
-    this.filled = rest;
-    this.searched -= this.from;
-    this.from = 0;
-    if (rest == 0) this.buffer.shrink(4 * CHUNK);
   }
 
   private tooLong(): void {

@@ -7,21 +7,17 @@
 // most once a second. Of the slots that are whole, the one with the highest sequence counts.
 //
 //   slot: magic (8) · version (4) · length (4) · sequence (8) · hash of these and of the blob (8) · blob
-import * as host from '../host';
-import { FileStat } from '../host';
+import { monotonic } from '../host';
 import { Counter, counters } from '../counters';
 import { Reason, Severity, logLimited, mayLog } from '../log';
-import { encodePath, errnoText, shownPath, statPath } from '../sources/input';
+import { errnoText, shownPath } from '../sources/input';
 import { hashOf } from './hash';
+import { INTERVAL, StateFile } from './state_file';
 
 const MAGIC: u64 = 0x5450434b3853414b; // "KAS8KCPT"
 const VERSION: u32 = 1;
 const SLOTS: i32 = 3;
 const PAGE: u32 = 4096;
-/** Between two waits for the disk, and between two attempts after a failure: nanoseconds. */
-const INTERVAL: i64 = 1_000_000_000;
-const EIO = -5;
-const EWOULDBLOCK = -11;
 
 @unmanaged
 class Header {
@@ -36,13 +32,7 @@ const HEADER: u32 = offsetof<Header>();
 const HASHED: u32 = HEADER - 8;
 
 export class Checkpoint {
-  /** Why it cannot be used, without the file's name; empty when it can. */
-  problem: string = '';
-  /** Which file it is. */
-  device: u64 = 0;
-  inode: u64 = 0;
-  private file: i32 = 0;
-  private encoded: ArrayBuffer;
+  readonly file: StateFile;
   private slotSize: u32;
   private space: usize;
   private newest: i32 = -1; // the slot of the newest state, or -1
@@ -60,7 +50,8 @@ export class Checkpoint {
     /** Whether it says how far Falco has come: events come again without it. */
     private isProgress: bool = true,
   ) {
-    this.encoded = encodePath(path);
+    const loss = isProgress ? 'come again' : 'what they showed of users and pods is forgotten';
+    this.file = new StateFile(path, 'checkpoint', loss);
     this.slotSize = (HEADER + capacity + PAGE - 1) & ~(PAGE - 1);
     this.space = heap.alloc(this.slotSize);
   }
@@ -69,21 +60,14 @@ export class Checkpoint {
     return changetype<Header>(this.space);
   }
 
+  /** Why it cannot be used, without the file's name; empty when it can. */
+  get problem(): string {
+    return this.file.problem;
+  }
+
   /** Opens the file, or makes it; false when it cannot be used: see `problem`. */
   open(): bool {
-    const size = i32(this.slotSize) * SLOTS;
-    const file = host.stateOpen(changetype<usize>(this.encoded), this.encoded.byteLength, size);
-    if (file < 0) {
-      this.problem = file == EWOULDBLOCK ? 'another process uses it' : errnoText(file);
-      return false;
-    }
-    this.file = file;
-    const stat = new FileStat();
-    if (statPath(this.encoded, stat) == 0) {
-      this.device = stat.device;
-      this.inode = stat.inode;
-    }
-    return true;
+    return this.file.open(i32(this.slotSize) * SLOTS);
   }
 
   /**
@@ -94,7 +78,10 @@ export class Checkpoint {
     if (!this.findNewest()) return -1;
     if (this.newest < 0) return 0;
     const count = this.readSlot(this.newest);
-    if (count < 0 || !this.isWhole(u32(count))) return this.refuse(errnoText(min(count, EIO)));
+    if (count < 0 || !this.isWhole(u32(count))) {
+      this.file.refuseRead(count);
+      return -1;
+    }
     const length = this.header().length;
     memory.copy(out, this.space + HEADER, length);
     this.savedHash = hashOf(out, length);
@@ -108,11 +95,11 @@ export class Checkpoint {
     this.newest = -1;
     for (let slot = 0; slot < SLOTS; slot++) {
       const count = this.readSlot(slot);
-      if (count < 0) return this.refuse(errnoText(count)) == 0;
+      if (count < 0) return this.file.refuseRead(count);
       const header = this.header();
       if (header.magic == 0) continue;
       if (header.magic != MAGIC) foreign++;
-      else if (header.version != VERSION) return this.refuse('it was written by another version') == 0;
+      else if (header.version != VERSION) return this.file.refuse('it was written by another version');
       else if (!this.isWhole(u32(count))) damaged++;
       else if (this.newest < 0 || header.sequence > this.sequence) {
         this.newest = slot;
@@ -121,21 +108,14 @@ export class Checkpoint {
     }
     // What was there when the process came is as good as on the disk: nothing better is to be had.
     this.synced = this.newest;
-    if (this.newest < 0 && foreign > 0) return this.refuse('it is no checkpoint of this plugin') == 0;
+    if (this.newest < 0 && foreign > 0) return this.file.refuse('it is no checkpoint of this plugin');
     if (this.newest < 0 && damaged > 0) this.tellDamage(damaged);
     return true;
   }
 
-  private refuse(problem: string): i32 {
-    this.problem = problem;
-    this.close();
-    return -1;
-  }
-
   /** Reads a slot into `space`, with zeros for what is not there; the bytes that are, or -errno. */
   private readSlot(slot: i32): i32 {
-    memory.fill(this.space, 0, this.slotSize);
-    return host.stateRead(this.file, slot * i32(this.slotSize), this.space, i32(this.slotSize));
+    return this.file.read(slot * i32(this.slotSize), this.space, i32(this.slotSize));
   }
 
   private isWhole(count: u32): bool {
@@ -162,7 +142,7 @@ export class Checkpoint {
    * call it often.
    */
   save(blob: usize, length: u32): void {
-    const now = host.monotonic();
+    const now = monotonic();
     const hash = hashOf(blob, length);
     const isNew = this.newest < 0 || this.isLost || hash != this.savedHash;
     if (isNew && this.pendingSince == 0) this.pendingSince = now;
@@ -175,7 +155,7 @@ export class Checkpoint {
   }
 
   private write(blob: usize, length: u32, hash: u64, now: i64): bool {
-    if (this.file == 0 && !(this.open() && this.findNewest())) return this.fail('open', this.problem, now);
+    if (!this.file.isOpen && !(this.open() && this.findNewest())) return this.fail('open', this.problem, now);
     let slot = 0;
     while (slot == this.newest || slot == this.synced) slot++;
     const header = this.header();
@@ -186,7 +166,7 @@ export class Checkpoint {
     memory.copy(this.space + HEADER, blob, length);
     header.hash = this.hash();
     const at = slot * i32(this.slotSize);
-    const result = host.stateWrite(this.file, at, this.space, i32(HEADER + length));
+    const result = this.file.write(at, this.space, i32(HEADER + length));
     if (result < 0) return this.fail('write', errnoText(result), now);
     this.newest = slot;
     this.sequence++;
@@ -200,13 +180,13 @@ export class Checkpoint {
   /** Waits for the disk. A file that was removed meanwhile is made anew by the next `save`. */
   private sync(now: i64): bool {
     this.nextAttempt = now + INTERVAL;
-    if (!this.isInPlace()) {
-      this.close();
+    if (!this.file.isInPlace()) {
+      this.file.close();
       this.newest = -1;
       this.synced = -1;
       return this.fail('keep', 'it was removed or replaced', now);
     }
-    const result = host.stateSync(this.file);
+    const result = this.file.sync();
     if (result < 0) {
       this.isLost = true;
       return this.fail('sync', errnoText(result), now);
@@ -217,28 +197,16 @@ export class Checkpoint {
     return true;
   }
 
-  private isInPlace(): bool {
-    const stat = new FileStat();
-    if (statPath(this.encoded, stat) < 0) return false;
-    return stat.device == this.device && stat.inode == this.inode;
-  }
-
   private fail(what: string, why: string, now: i64): bool {
     this.isFailing = true;
     this.nextAttempt = now + INTERVAL;
-    counters.add(Counter.CheckpointErrors, 1);
-    if (!mayLog(Reason.Checkpoint)) return false;
-    const text = 'cannot ' + what + ' the checkpoint ' + shownPath(this.path) + ': ' + why;
-    const loss = this.isProgress ? 'come again' : 'what they showed of users and pods is forgotten';
-    const rest = '; events go on, but ' + loss + ' if Falco ends now; trying again';
-    logLimited(Reason.Checkpoint, Severity.Error, text + rest);
+    this.file.tellFailure(what, why);
     return false;
   }
 
   /** Lets go of the file; what was written stays. */
   close(): void {
-    if (this.file != 0) host.stateClose(this.file);
-    this.file = 0;
+    this.file.close();
   }
 
   /** To be called last. */

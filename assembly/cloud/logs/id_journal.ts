@@ -8,11 +8,9 @@
 // The lap counts how often the file was gone through, from 1 to 255 over and over: where it changes, the newest entry ends.
 // The check is of hash, time and lap. What a kill or a loss of power has left half written is no entry, and costs only
 // itself; taken for one it would be an id that no event has.
-import * as host from '../../host';
-import { FileStat } from '../../host';
-import { Counter, counters } from '../../counters';
-import { Reason, Severity, logLimited, mayLog } from '../../log';
-import { encodePath, errnoText, shownPath, statPath } from '../../sources/input';
+import { monotonic } from '../../host';
+import { errnoText } from '../../sources/input';
+import { INTERVAL, StateFile } from '../../state/state_file';
 import { KnownIds } from './known_ids';
 
 const MAGIC: u64 = 0x5344493853414b; // "KAS8IDS"
@@ -29,19 +27,10 @@ const LAP_SHIFT: u64 = 12;
 const TIME_SHIFT: u64 = 20;
 const CHECK_MASK: u64 = 0xfff;
 const MAX_TIME: u64 = (1 << 44) - 1;
-/** Between two waits for the disk, and between two attempts after a failure: nanoseconds. */
-const INTERVAL: i64 = 1_000_000_000;
-const EWOULDBLOCK = -11;
-const EIO = -5;
 
 export class IdJournal {
-  /** Why it cannot be used, without the file's name; empty when it can. */
-  problem: string = '';
-  private file: i32 = 0;
-  private encoded: ArrayBuffer;
+  private file: StateFile;
   private space: usize = heap.alloc(STEP * ENTRY);
-  private device: u64 = 0;
-  private inode: u64 = 0;
   // Where the next entry goes, and the lap that it is of.
   private cursor: u32 = 0;
   private lap: u64 = 1;
@@ -54,32 +43,30 @@ export class IdJournal {
 
   /** `owner`: what its ids are of. */
   constructor(
-    readonly path: string,
+    path: string,
     private owner: u64,
   ) {
-    this.encoded = encodePath(path);
+    this.file = new StateFile(path, 'journal', 'those of lateWindow come again');
+  }
+
+  /** Why it cannot be used, without the file's name; empty when it can. */
+  get problem(): string {
+    return this.file.problem;
   }
 
   /** Opens the file, or makes it; false when it cannot be used: see `problem`. */
   open(): bool {
-    const encoded = this.encoded;
-    const file = host.stateOpen(changetype<usize>(encoded), encoded.byteLength, FILE_SIZE);
-    if (file < 0) return this.refuse(file == EWOULDBLOCK ? 'another process uses it' : errnoText(file));
-    this.file = file;
-    const stat = new FileStat();
-    if (statPath(encoded, stat) == 0) {
-      this.device = stat.device;
-      this.inode = stat.inode;
-    }
+    const file = this.file;
+    if (!file.open(FILE_SIZE)) return false;
     const space = this.space;
-    const count = host.stateRead(file, 0, space, PAGE);
-    if (count != i32(PAGE)) return this.refuse(errnoText(min(count, EIO)));
+    const count = file.read(0, space, PAGE);
+    if (count != i32(PAGE)) return file.refuseRead(count);
     if (load<u64>(space) == 0) return this.begin();
-    if (load<u64>(space) != MAGIC) return this.refuse('it is no journal of this plugin');
+    if (load<u64>(space) != MAGIC) return file.refuse('it is no journal of this plugin');
     if (load<u32>(space, 8) != VERSION || load<u32>(space, 12) != JOURNAL_ENTRIES) {
-      return this.refuse('it was written by another version');
+      return file.refuse('it was written by another version');
     }
-    return load<u64>(space, 16) == this.owner || this.refuse('it belongs to another log group');
+    return load<u64>(space, 16) == this.owner || file.refuse('it belongs to another log group');
   }
 
   /** Writes the first page of a new file. */
@@ -89,14 +76,8 @@ export class IdJournal {
     store<u32>(space, VERSION, 8);
     store<u32>(space, JOURNAL_ENTRIES, 12);
     store<u64>(space, this.owner, 16);
-    const result = host.stateWrite(this.file, 0, space, PAGE);
-    return result == 0 || this.refuse(errnoText(result));
-  }
-
-  private refuse(problem: string): bool {
-    this.problem = problem;
-    this.close();
-    return false;
+    const result = this.file.write(0, space, PAGE);
+    return result == 0 || this.file.refuse(errnoText(result));
   }
 
   /** Makes the ids of `from` (milliseconds since the epoch) and later known; false when the file cannot be read. */
@@ -150,21 +131,18 @@ export class IdJournal {
   }
 
   private readStep(at: u32, count: u32): bool {
-    const length = i32(count * ENTRY);
-    const read = host.stateRead(this.file, i32(PAGE + at * ENTRY), this.space, length);
-    if (read < 0) return this.refuse(errnoText(read));
     // A file that was cut is as good as an empty one.
-    memory.fill(this.space + read, 0, length - read);
-    return true;
+    const read = this.file.read(i32(PAGE + at * ENTRY), this.space, i32(count * ENTRY));
+    return read >= 0 || this.file.refuseRead(read);
   }
 
   /** Writes the known ids whose number is below `upTo`. What fails is counted, told, and made good by a later call. */
   write(known: KnownIds, upTo: u64): void {
-    const now = host.monotonic();
+    const now = monotonic();
     const isDue = now >= this.nextAttempt;
     if (this.isFailing && !isDue) return;
     this.next = max(this.next, known.first);
-    if (this.file == 0 && !this.reopen(known, now)) return;
+    if (!this.file.isOpen && !this.reopen(known, now)) return;
     while (this.next < upTo) {
       if (!this.writeStep(known, u32(min<u64>(upTo - this.next, STEP)), now)) return;
     }
@@ -183,7 +161,7 @@ export class IdJournal {
       store<u64>(entry, sealed(hash, (time << TIME_SHIFT) | (this.lap << LAP_SHIFT)), 8);
     }
     const at = i32(PAGE + this.cursor * ENTRY);
-    const result = host.stateWrite(this.file, at, this.space, i32(count * ENTRY));
+    const result = this.file.write(at, this.space, i32(count * ENTRY));
     if (result < 0) return this.fail('write', errnoText(result), now);
     this.isPending = true;
     this.next += count;
@@ -198,14 +176,12 @@ export class IdJournal {
   /** Waits for the disk. A file that was removed meanwhile is made anew by the next call of `write`. */
   private sync(now: i64): void {
     this.nextAttempt = now + INTERVAL;
-    const stat = new FileStat();
-    const isThere = statPath(this.encoded, stat) == 0;
-    if (!isThere || stat.device != this.device || stat.inode != this.inode) {
-      this.close();
+    if (!this.file.isInPlace()) {
+      this.file.close();
       this.fail('keep', 'it was removed or replaced', now);
       return;
     }
-    const result = host.stateSync(this.file);
+    const result = this.file.sync();
     if (result < 0) this.fail('sync', errnoText(result), now);
     else this.isPending = false;
   }
@@ -220,18 +196,13 @@ export class IdJournal {
   private fail(what: string, why: string, now: i64): bool {
     this.isFailing = true;
     this.nextAttempt = now + INTERVAL;
-    counters.add(Counter.CheckpointErrors, 1);
-    if (!mayLog(Reason.Checkpoint)) return false;
-    const text = 'cannot ' + what + ' the journal ' + shownPath(this.path) + ': ' + why;
-    const rest = '; events go on, but those of lateWindow come again if Falco ends now; trying again';
-    logLimited(Reason.Checkpoint, Severity.Error, text + rest);
+    this.file.tellFailure(what, why);
     return false;
   }
 
   /** Lets go of the file; what was written stays. */
   close(): void {
-    if (this.file != 0) host.stateClose(this.file);
-    this.file = 0;
+    this.file.close();
   }
 
   /** To be called last. */

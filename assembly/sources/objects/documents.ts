@@ -4,16 +4,12 @@
 import { Counter, counters } from '../../counters';
 import { Name } from '../../json/name';
 import { Reason, Severity, logLimited, mayLog } from '../../log';
-import { Block, PADDING } from '../../memory';
-import { WHOLE_PAYLOAD, survivor } from '../../survivor';
+import { WHOLE_PAYLOAD } from '../../survivor';
 import { Reader } from '../reader';
+import { KEEP, TextWindow } from '../text_window';
 
 /** Bytes of a document; CloudWatch Logs sends at most some MiB. */
 const MAX_DOCUMENT: u32 = 16 * 1024 * 1024;
-/** Bytes that are read at once. */
-const CHUNK: u32 = 256 * 1024;
-/** Memory that is kept for the next text. */
-const KEEP: u32 = 1024 * 1024;
 /** Bytes of a text that may be gone over again, looking for good documents in damaged ones. */
 const MAX_VAIN: u64 = 64 * 1024 * 1024;
 
@@ -22,7 +18,7 @@ const BACKSLASH: u8 = 0x5c;
 /** How a document of CloudWatch Logs begins; within a string its quotes would be escaped. */
 const BEGINNING = new Name('{"messageType"');
 
-export class Documents {
+export class Documents extends TextWindow {
   /** The document that was found: its address, bytes, and offset in the text. It stays until `fill`. */
   start: usize = 0;
   length: u32 = 0;
@@ -34,11 +30,6 @@ export class Documents {
   /** So much was gone over in vain that the text is to be given up. */
   isHopeless: bool = false;
 
-  private buffer: Block = new Block();
-  private from: u32 = 0; // where the document begins that is being looked for
-  private searched: u32 = 0; // up to where its brackets were counted
-  private filled: u32 = 0;
-  private bufferOffset: u64 = 0;
   private depth: i32 = 0; // brackets that are open; 0: between documents
   private inString: bool = false;
   private isEscaped: bool = false; // the byte at `searched` stands behind a backslash
@@ -48,13 +39,13 @@ export class Documents {
   private unreadable: u64 = 0; // offset plus one of a document that could not be read, or 0
   private vain: u64 = 0;
 
-  constructor(private reader: Reader) {}
+  constructor(private reader: Reader) {
+    super();
+  }
 
   /** A text begins, or goes on at `offset`; `trapped` as in survivor.ts. */
   begin(offset: u64, trapped: u64): void {
-    this.from = 0;
-    this.filled = 0;
-    this.bufferOffset = offset;
+    this.beginAt(offset);
     this.skipping = false;
     this.inJunk = false;
     this.isHopeless = false;
@@ -214,28 +205,7 @@ export class Documents {
 
   /** Reads more; the count, or a Read. */
   fill(): i32 {
-    // When this traps, there is no memory for the document: the next instance drops it.
-    survivor.suspect = WHOLE_PAYLOAD | (this.position() + 1);
-    this.moveToFront();
-    const address = this.buffer.reserve(this.filled + CHUNK + PADDING);
-    const count = this.reader.read(address + this.filled, i32(CHUNK));
-    if (count > 0) {
-      this.filled += count;
-      counters.add(Counter.BytesReceived, count);
-    }
-    memory.fill(address + this.filled, 0, PADDING);
-    survivor.suspect = 0;
-    return count;
-  }
-
-  private moveToFront(): void {
-    if (this.from == 0) return;
-    const rest = this.filled - this.from;
-    memory.copy(this.buffer.address, this.buffer.address + this.from, rest);
-    this.bufferOffset += this.from;
-    this.filled = rest;
-    this.searched -= this.from;
-    this.from = 0;
+    return this.readMore(this.reader, this.position());
   }
 
   free(): void {
