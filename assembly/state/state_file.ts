@@ -65,7 +65,7 @@ export class StateFile {
 
   /** Lets go of it as `read` gave this: -errno, or fewer bytes than there have to be; gives false. */
   refuseRead(count: i32): bool {
-    return this.refuse(errnoText(min(count, EIO)));
+    return this.refuse(errnoText(count < 0 ? count : EIO));
   }
 
   /** 0, or -errno. The kernel has it then: it lasts over a kill of the process. */

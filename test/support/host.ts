@@ -201,8 +201,8 @@ export class Host {
   readonly watched = new Set<string>();
   private watching = false;
   private hasChanged = false;
-  /** Makes stateWrite, stateSync or stateOpen fail with an errno. */
-  failState: { open?: number; write?: number; sync?: number } = {};
+  /** Makes stateOpen, stateRead, stateWrite or stateSync fail with an errno. */
+  failState: { open?: number; read?: number; write?: number; sync?: number } = {};
   /** Called before each fileRead: what happens to the file while it is read. */
   onRead: (() => void) | undefined;
   /** The same for fileReadAt. */
@@ -419,9 +419,10 @@ export class Host {
         return this.handle(this.states, fd);
       }),
     stateRead: (handle: number, offset: number, out: number, capacity: number) =>
-      this.attempt(() =>
-        fs.readSync(this.states.get(handle)!, this.bytes(out, capacity), 0, capacity, offset),
-      ),
+      this.attempt(() => {
+        if (this.failState.read) return -this.failState.read;
+        return fs.readSync(this.states.get(handle)!, this.bytes(out, capacity), 0, capacity, offset);
+      }),
     stateWrite: (handle: number, offset: number, at: number, length: number) =>
       this.attempt(() => {
         const fd = this.states.get(handle)!;

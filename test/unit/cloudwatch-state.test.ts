@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // eks:// over restarts, kills, traps and changes of the replica that reads.
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { idsOf, names } from '../support/events';
 import { lockedStates } from '../support/host';
@@ -228,6 +229,15 @@ describe('the journal of ids', () => {
     } finally {
       lockedStates.delete(journal);
     }
+  });
+
+  test('one that cannot be read is refused, and let go of', () => {
+    fill();
+    logs.host.afterTrap();
+    logs.host.failState = { read: os.constants.errno.EPERM };
+    expect(() => openLogs(logs, config)).toThrow(/^init_config: key "stateDir": cannot use ".*": EPERM$/);
+    expect(logs.host.openFiles).toBe(0);
+    logs.host.failState = {};
   });
 
   test('a full disk is told; events go on, and what was missed is written later', () => {

@@ -299,6 +299,16 @@ describe('what is refused', () => {
     expect(run.refusal()).toBe(`open_params: cannot use checkpoint "${run.state}": another process uses it`);
   });
 
+  test('one that cannot be read', () => {
+    const { file, state } = new Run();
+    const wasm = new Wasm().init('');
+    wasm.host.failState = { read: os.constants.errno.EPERM };
+    expect(() => wasm.open(`file://${file}?checkpoint=${state}`)).toThrow(
+      `open_params: cannot use checkpoint "${state}": EPERM`,
+    );
+    expect(wasm.host.openFiles).toBe(0);
+  });
+
   test('the file that is followed, be it there or not', () => {
     const run = new Run();
     const missing = run.at('later.log');
