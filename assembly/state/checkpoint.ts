@@ -45,7 +45,7 @@ export class Checkpoint {
   private isLost: bool = false; // the kernel may have dropped the newest state: its way to the disk failed
 
   constructor(
-    readonly path: string,
+    path: string,
     private capacity: u32,
     /** Whether it says how far Falco has come: events come again without it. */
     private isProgress: bool = true,
@@ -58,6 +58,10 @@ export class Checkpoint {
 
   private header(): Header {
     return changetype<Header>(this.space);
+  }
+
+  get path(): string {
+    return this.file.path;
   }
 
   /** Why it cannot be used, without the file's name; empty when it can. */

@@ -10,6 +10,7 @@ import { Authority } from '../../scripts/soak/certificates.mjs';
 import { freePort } from '../../scripts/soak/host.mjs';
 import { HostFailure, hostArguments, startProgram } from './host.mjs';
 import { allowedCpus } from './machine.mjs';
+import { LIST } from './workloads.mjs';
 
 /** @typedef {import('./bench.mjs').Bench} Bench */
 /** @typedef {import('./bench.mjs').Candidate} Candidate */
@@ -131,7 +132,49 @@ export class Serving {
       await host.result.catch(() => undefined);
     }
   }
+
+  /**
+   * Serves EventLists with a candidate. Our own plugin must deliver each event.
+   *
+   * @param {Candidate} candidate
+   * @param {'http' | 'https'} scheme
+   * @param {{ events: string, connections: number, requests: number }} options of the client; a tenth as many requests
+   *   warm up before
+   * @returns {Promise<Load>}
+   */
+  async load(candidate, scheme, { events, connections, requests }) {
+    const warm = Math.ceil(requests / 10);
+    const options = { events, list: LIST, connections, requests, warm };
+    const sent = LIST * (requests + warm);
+    const { client, host } = await this.run(candidate, scheme, options, { events: sent, samples: 0 });
+    if (candidate.key === 'ours' && host.events !== sent) {
+      throw new HostFailure(`${host.events} of ${sent} events were delivered`);
+    }
+    return {
+      events: client.events,
+      bodyBytes: client.bodyBytes,
+      time: Math.max(client.end, host.lastNanoseconds) - client.start,
+      cpu: Math.max(client.serverCpuEnd, host.lastCpuNanoseconds) - client.serverCpuStart,
+      answered: client.end - client.start,
+      sent,
+      delivered: host.events,
+    };
+  }
 }
+
+/**
+ * What a load of EventLists comes to, from the first byte that is sent to the last answer and the last event, whatever
+ * comes first.
+ *
+ * @typedef {object} Load
+ * @property {number} events that count
+ * @property {number} bodyBytes of them
+ * @property {number} time nanoseconds
+ * @property {number} cpu nanoseconds of the plugin's process
+ * @property {number} answered nanoseconds until the last answer
+ * @property {number} sent events, with those that warm up
+ * @property {number} delivered
+ */
 
 /** @param {string} config JSON, or empty @param {string} key @param {string} value */
 function withKey(config, key, value) {

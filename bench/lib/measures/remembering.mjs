@@ -4,7 +4,7 @@ import { percent, spread, time } from '../format.mjs';
 import { HostFailure } from '../host.mjs';
 import { Serving, buildBenchClient, withIds } from '../serving.mjs';
 import { median, summarize } from '../statistics.mjs';
-import { LIST, workload } from '../workloads.mjs';
+import { workload } from '../workloads.mjs';
 
 /** @typedef {import('../bench.mjs').Candidate} Candidate */
 
@@ -61,10 +61,10 @@ export const measure = {
     };
 
     for (const load of LOADS.map(workload)) {
-      const { file, sound } = bench.data(load);
+      const { file } = bench.data(load);
       await compare(load.name, `a file: ${load.title}`, async (candidate) => {
-        const { cpuNanoseconds, rounds } = await bench.host(candidate, 'sourcing', { open: file });
-        return cpuNanoseconds / rounds / sound;
+        const { cpuNanoseconds, events } = await bench.host(candidate, 'sourcing', { open: file });
+        return cpuNanoseconds / events;
       });
     }
 
@@ -74,12 +74,9 @@ export const measure = {
     for (const scheme of /** @type {const} */ (['http', 'https'])) {
       const title = `the webhook, ${scheme.toUpperCase()}: ${workload('day').title}`;
       await compare(scheme, title, async (candidate) => {
-        const warm = requests / 10;
-        const options = { events, list: LIST, connections: CONNECTIONS, requests, warm };
-        const expected = { events: LIST * (requests + warm), samples: 0 };
-        const { client, host } = await serving.run(candidate, scheme, options, expected);
-        const end = Math.max(client.serverCpuEnd, host.lastCpuNanoseconds);
-        return (end - client.serverCpuStart) / client.events;
+        const options = { events, connections: CONNECTIONS, requests };
+        const { cpu, events: counted } = await serving.load(candidate, scheme, options);
+        return cpu / counted;
       });
     }
     return {

@@ -62,33 +62,13 @@ export const measure = {
     const events = bench.data(withIds(workload('mixed')), BYTES).file;
     const amount = bench.effort.isQuick ? { ours: 20, other: 5 } : { ours: 400, other: 60 };
 
-    /**
-     * @param {import('../bench.mjs').Candidate} candidate
-     * @param {'http' | 'https'} scheme
-     * @param {number} connections
-     */
-    const load = async (candidate, scheme, connections) => {
+    const load = (
+      /** @type {import('../bench.mjs').Candidate} */ candidate,
+      /** @type {'http' | 'https'} */ scheme,
+      /** @type {number} */ connections,
+    ) => {
       const requests = amount[candidate.key === 'other' ? 'other' : 'ours'];
-      const warm = Math.ceil(requests / 10);
-      const options = { events, list: LIST, connections, requests, warm };
-      const sent = LIST * (requests + warm);
-      const { client, host } = await serving.run(candidate, scheme, options, { events: sent, samples: 0 });
-      if (candidate.key === 'ours' && host.events !== sent) {
-        throw new HostFailure(`${host.events} of ${sent} events were delivered`);
-      }
-      // To the last answer and the last event, whatever comes first.
-      const time = Math.max(client.end, host.lastNanoseconds) - client.start;
-      const cpu = Math.max(client.serverCpuEnd, host.lastCpuNanoseconds) - client.serverCpuStart;
-      const { events: counted, bodyBytes } = client;
-      return {
-        events: counted,
-        bodyBytes,
-        time,
-        cpu,
-        answered: client.end - client.start,
-        sent,
-        delivered: host.events,
-      };
+      return serving.load(candidate, scheme, { events, connections, requests });
     };
 
     /** @type {Record<string, number>} */
